@@ -1,0 +1,32 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "core/address.h"
+#include "core/loop.h"
+
+// Where to connect to: as written in a route file.
+struct endpoint {
+    char *text; // "app:8080", "[::1]:80", "unix:/run/app.sock": what the log says
+    char *host; // the name to resolve; NULL when `address` is complete
+    int port;
+    struct address address; // valid when host is NULL
+};
+
+// Names are resolved by c-ares in the loop and remembered by their TTL (at least 1 s, at most 5 min; failures 1 s).
+struct resolver;
+struct resolver *resolver_new(struct loop *loop);
+void resolver_free(struct resolver *r);
+
+enum dial_failure { DIAL_OK, DIAL_NO_NAME, DIAL_REFUSED, DIAL_TIMEOUT, DIAL_NO_DESCRIPTOR };
+
+// One attempt to connect: all addresses of the name in turn, within one time limit.
+struct dial;
+// fd is the callee's (non-blocking, close-on-exec, TCP_NODELAY), or -1 with failure and a text that is valid
+// during the call. Never called from within dial_start(). The dial is gone after this call.
+typedef void dialled_fn(void *arg, int fd, enum dial_failure failure, const char *why);
+// The endpoint must outlive the dial.
+struct dial *dial_start(struct loop *loop, struct resolver *r, const struct endpoint *to,
+                        unsigned timeout_ms, dialled_fn *on_dialled, void *arg);
+void dial_cancel(struct dial *d); // on_dialled is not called

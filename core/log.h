@@ -1,0 +1,23 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+// The error log of the process: one line an event, with time, level, process role and pid. One of the
+// two globals of rsp (the other is the clock). Before log_open() it writes to stderr.
+enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
+
+// The descriptor is borrowed; -1 is stderr. Replacing it is how logs are reopened.
+void log_set_fd(int fd);
+void log_set_level(enum log_level least);
+void log_set_role(const char *role); // "supervisor", "control", "worker 3"; kept by pointer
+
+void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// For what an outsider can cause again and again: at most one line per `key` (a string literal) in
+// ten seconds; the next one that is let through says how many were left out.
+void log_repeated(enum log_level level, const char *key, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));

@@ -1,0 +1,117 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/loop.h"
+#include "core/progress.h"
+#include "core/slice.h"
+
+// A two-way byte stream over a socket (TCP or unix), plain or with one layer (TLS) inside.
+//
+// The owner is woken by one function, from the loop and never from inside a stream_*() call, whenever something
+// it may wait for has changed: bytes came, the end came, the handshake ended, the backlog fell to the low mark
+// or to nothing. It then looks at the state; there is no event to remember.
+//
+// Reading: a stream reads by itself while nobody holds it and its input is shorter than stream_set_input_max().
+// So a source whose bytes nobody takes costs at most that much memory, and the peer feels it.
+// Writing: what is written in a turn goes to the kernel at the end of that turn, in one writev. Only what the
+// kernel refuses waits for writability. Whoever feeds a stream watches stream_backlog().
+struct stream;
+struct buffer;
+
+// How the read side stands.
+enum stream_end {
+    STREAM_OPEN,
+    STREAM_ENDED,     // end of file; over TLS: after the peer's close_notify
+    STREAM_TRUNCATED, // over TLS: end of file without close_notify
+    STREAM_FAILED,    // reset, network error, TLS failure: nothing more will be written either
+};
+
+// Reasons to stop reading for a while; several may hold at once.
+enum stream_hold {
+    HOLD_SINK_FULL = 1,  // who takes our bytes has too many of them
+    HOLD_NOT_WANTED = 2, // the owner does not want to look at input now
+};
+
+// Takes the connected, non-blocking descriptor; closed with the stream.
+struct stream *stream_new(struct loop *loop, int fd);
+// Closes at once; what was not written is dropped. Safe from within the owner's wake function: the memory
+// goes at the end of the turn. The owner is not woken any more.
+void stream_free(struct stream *s);
+// Hands the stream to another owner (an idle connection is lent, say). on_wake may be NULL: nobody is woken.
+void stream_set_owner(struct stream *s, ready_fn *on_wake, void *arg);
+// Has the owner woken at the end of this turn, as if something had happened.
+void stream_wake_later(struct stream *s);
+
+// --- input ---
+struct slice stream_peek(
+    const struct stream *s); // the first contiguous run of input; empty if there is none
+size_t stream_input_len(const struct stream *s);
+void stream_consume(struct stream *s, size_t bytes);
+enum stream_end stream_end(const struct stream *s);        // is said while input may still be left
+void stream_set_input_max(struct stream *s, size_t bytes); // default 64 KiB
+void stream_hold(struct stream *s, enum stream_hold reason);
+void stream_release(struct stream *s, enum stream_hold reason);
+
+// --- output ---
+void stream_write(struct stream *s, struct slice bytes); // copies
+// Contiguous room for at least `bytes` of output to be filled in place, then stream_commit(n <= bytes).
+char *stream_reserve(struct stream *s, size_t bytes);
+void stream_commit(struct stream *s, size_t n);
+// Moves the first `bytes` of src's input to dst's output; large pieces without a copy.
+void stream_move(struct stream *dst, struct stream *src, size_t bytes);
+size_t stream_backlog(const struct stream *s); // bytes that the kernel has not taken yet
+void stream_set_low_mark(struct stream *s,
+                         size_t bytes); // wake when the backlog falls to it; default 64 KiB
+// Tries to write now instead of at the end of the turn.
+void stream_flush(struct stream *s);
+// No more output will come: after the backlog, close_notify (TLS) and the end of file are sent. Reading goes on.
+void stream_shut(struct stream *s);
+bool stream_is_shut(const struct stream *s); // and all of it is with the kernel
+
+// --- what it is ---
+const char *stream_failure(
+    const struct stream *s); // why STREAM_FAILED or STREAM_TRUNCATED, for the log; never NULL
+int stream_fd(const struct stream *s); // stays the stream's
+struct loop *stream_loop(const struct stream *s);
+uint64_t stream_bytes_in(const struct stream *s);  // on the wire
+uint64_t stream_bytes_out(const struct stream *s); // on the wire, taken by the kernel
+// Has anything at all come from the wire since this was last set to false? (idle timers, retries)
+uint64_t stream_last_input_ms(const struct stream *s);
+uint64_t stream_last_output_ms(const struct stream *s);
+
+// --- a layer inside: how TLS is put on a stream, by tls/ ---
+struct layer_io {
+    struct buffer *wire_in;   // from the socket
+    struct buffer *wire_out;  // to the socket
+    struct buffer *plain_in;  // what the owner reads
+    struct buffer *plain_out; // what the owner wrote
+    size_t plain_in_max;      // decrypt no more than until plain_in holds this
+    bool wire_ended;          // end of file came on the socket; wire_in holds all that is left
+};
+enum layer_state {
+    LAYER_HANDSHAKE,
+    LAYER_OPEN,
+    LAYER_ENDED,  // the peer's close_notify came
+    LAYER_FAILED, // an alert to be sent may stand in wire_out
+};
+struct layer_ops {
+    // Moves what can be moved in both directions; called after reads, before writes, and when space was made.
+    enum layer_state (*advance)(void *layer, struct layer_io *io);
+    void (*shut)(void *layer,
+                 struct layer_io *io);   // puts close_notify into wire_out; plain_out is empty then
+    const char *(*failure)(void *layer); // why LAYER_FAILED; never NULL
+    void (*free)(void *layer);
+};
+// Takes the layer. Input that nobody has consumed becomes wire input. At most one layer per stream.
+void stream_add_layer(struct stream *s, const struct layer_ops *ops, void *layer);
+void *stream_layer(const struct stream *s);             // NULL: plain
+enum progress stream_handshake(const struct stream *s); // READY at once for a plain stream
+
+// Two connected streams, for tests. Over a unix socketpair.
+void stream_pair(struct loop *loop, struct stream *pair[2]);
