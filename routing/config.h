@@ -1,0 +1,165 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/address.h"
+#include "core/dial.h"
+#include "core/files.h"
+#include "core/slice.h"
+#include "core/text.h"
+
+// One loaded route file (ROUTES): plain structs, immutable once loaded but for the live part of pools. Strings are the
+// config's and NUL-terminated. Every struct that a line of the file made knows its place.
+
+struct place {
+    const char *file;
+    int line;
+};
+
+struct networks {
+    struct network *at;
+    size_t count;
+};
+
+// One address to accept clients on. `listen` may be called several times; each address becomes one of these.
+struct listen_conf {
+    struct place place;
+    struct address address;
+    char *text; // as the log says it
+    bool is_tls;
+    bool
+        has_proxy_header; // clients begin with a PROXY protocol header (only believed from `trust`, else refused)
+    struct networks trust; // whose X-Forwarded-* and PROXY headers are believed
+    // limits that hold before a site is known
+    unsigned head_ms, keepalive_ms, handshake_ms;
+    unsigned keepalive_requests;
+    size_t line_bytes, head_bytes;
+    unsigned field_count;
+    unsigned max_connections; // per worker; 0: from the descriptor limit
+};
+
+struct tls_conf {
+    struct place place;
+    char *certificates; // directory with *.pem, or NULL
+    char *
+        default_name; // the certificate for names without one (and clients without SNI); NULL: the first site's
+    bool strict_sni; // refuse names without a certificate
+    char *profile;   // "intermediate" or "modern"
+    bool has_tickets;
+};
+
+struct log_conf {
+    char *access; // path, "stdout" or "off"
+    char *errors; // path or "stderr"
+    char *level;  // "debug" "info" "warn" "error"
+};
+
+struct admin_conf {
+    char *socket; // path of the unix socket, or NULL
+};
+
+// Limits and times of a site or path, after inheritance (HTTP-RULES, "Limits and times").
+struct policy {
+    unsigned connect_ms, first_byte_ms, between_bytes_ms;
+    unsigned body_idle_ms, tunnel_idle_ms;
+    unsigned slowest_rate; // bytes per second, after slowest_after_ms
+    unsigned slowest_after_ms;
+    uint64_t body_max_bytes;      // UINT64_MAX: unlimited
+    size_t low_bytes, high_bytes; // buffered per direction
+    unsigned retries;             // more attempts after the first one
+    bool adds_forwarded;          // RFC 7239 Forwarded as well
+    bool keeps_host;              // the backend sees the client's Host (default true)
+};
+
+// How to speak to the members of a pool.
+struct backend_conf {
+    char *tls_ca;      // CA file; NULL: the system's store
+    char *tls_name;    // name to verify and for SNI; NULL: the member's host
+    bool tls_verifies; // default true
+    int proxy_header;  // 0 none, 1, 2: PROXY protocol version sent
+    unsigned idle_ms;  // how long an idle connection is kept (default 60 s)
+    unsigned max_idle; // idle connections kept per member and worker
+};
+
+enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_BUSY, BALANCE_RANDOM_2, BALANCE_HASH };
+
+struct member {
+    struct endpoint endpoint;
+    char *text; // as written: "https://10.0.0.1:443"
+    bool is_tls;
+    unsigned weight; // 1..1000; 0: drained
+    unsigned index;  // in its pool
+    uint64_t seed;   // hash of the text, for rendezvous
+    const struct backend_conf *backend;
+    // live, per process:
+    unsigned in_flight; // exchanges that use it now
+    int credit;         // smooth round robin
+};
+
+struct pool {
+    struct place place;
+    char *name; // "site:example.com" for an address written in a site
+    enum balance balance;
+    struct key_template *key; // NULL but for hash
+    bool key_is_host;         // the key is a host name: every key goes through hostname_normalise()
+    struct backend_conf backend;
+    struct member *members;
+    size_t member_count;
+};
+
+// What a site or a path does with a request.
+enum action_kind {
+    ACTION_POOL,
+    ACTION_REDIRECT,
+    ACTION_RESPOND,
+    ACTION_ROUTE,
+    ACTION_PATHS,
+    ACTION_NONE
+};
+
+// What a site says about its certificates (tls = { cert = ..., key = ... }); NULL: found by name in the directory.
+struct site_tls {
+    struct place place;
+    char *cert, *key;
+};
+
+struct site {
+    struct place place;
+    char *name;           // normalised: "example.com", "*.example.com", "*"
+    struct site_tls *tls; // array
+    size_t tls_count;
+    bool
+        redirects_to_https; // a plain port redirects to HTTPS: set by http/ where the site has a certificate
+    struct rule *rule; // routing/site.h
+};
+
+struct config {
+    char *path;
+    int workers; // 0: one per core
+    char *user;  // who workers and control run as when started by root; NULL: "nobody"
+    struct listen_conf *listens;
+    size_t listen_count;
+    struct tls_conf tls;
+    struct log_conf log;
+    struct admin_conf admin;
+    struct pool **pools;
+    size_t pool_count;
+    struct site **sites;
+    size_t site_count;
+    struct router *router; // matching structures and the Lua state
+};
+
+// Reads and checks `path` and all that it includes. NULL when there was any error; `errors` gets all of them as in
+// ROUTES (file:line, object, offending line, suggestion), then "N errors; nothing was loaded".
+struct config *config_load(struct files *files, const char *path, struct text *errors);
+// The configuration of `rsp quick`: as if a route file with these lines had been loaded; the same function reads a text.
+struct config *config_load_text(struct files *files, const char *name, struct slice text,
+                                struct text *errors);
+void config_free(struct config *c);
+// The merged, effective settings, as Lua (rsp -T).
+void config_print(const struct config *c, struct text *out);

@@ -1,0 +1,86 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "core/arena.h"
+#include "core/progress.h"
+#include "routing/config.h"
+
+// Where does a request go? Decisions on plain strings: no HTTP types, no sockets.
+
+// The request as routing sees it. http/ fills it; so do explain and the route tests.
+struct route_request {
+    struct slice id; // request id
+    struct slice method;
+    struct slice scheme;    // "http" or "https"
+    struct slice host;      // normalised; may be empty (HTTP/1.0)
+    struct slice authority; // host[:port] as written
+    struct slice path;      // raw
+    struct slice query;     // without '?'
+    struct slice uri;       // raw path and query as received: {uri}
+    const struct address *client;
+    bool client_tls;
+    int local_port; // where it came in
+    // Fields by name, ignoring case; *nth counts from 0; false when there are no more. set: value NULL removes.
+    bool (*field)(void *fields, struct slice name, unsigned nth, struct slice *value);
+    void (*set_field)(void *fields, struct slice name, const struct slice *value);
+    bool (*field_at)(void *fields, unsigned i, struct slice *name,
+                     struct slice *value); // for pairs(req.headers)
+    void *fields;
+};
+
+enum answer_kind {
+    ANSWER_POOL,     // pool, maybe key, maybe a fixed member
+    ANSWER_RESPOND,  // status, fields, body
+    ANSWER_REDIRECT, // status and location
+    ANSWER_REFUSED,  // why: one of enum refused
+};
+enum refused {
+    REFUSED_NO_SITE,     // 404: no site of that name
+    REFUSED_NO_PATH,     // 404: no path rule fits, or the function said "not mine"
+    REFUSED_DENIED,      // 403: allow/deny
+    REFUSED_BAD_KEY,     // 400: the key of a pool of host names is no host name
+    REFUSED_SCRIPT,      // 500: a Lua function failed; logged already
+    REFUSED_NEEDS_HTTPS, // not an error: answered by a redirect
+};
+
+struct answer_field {
+    struct slice name, value;
+};
+
+struct route_answer {
+    enum answer_kind kind;
+    enum refused refused;
+    const struct site *site;     // NULL: none matched
+    const struct policy *policy; // never NULL: the built-in defaults where no site matched
+    struct pool *pool;
+    struct slice key; // normalised; at == NULL: no key
+    uint64_t key_hash;
+    struct member *fixed; // pool:member(addr): this one or none
+    int status;
+    struct slice body;     // of RESPOND
+    struct slice location; // of REDIRECT
+    const struct answer_field *fields;
+    unsigned field_count;
+};
+
+extern const struct policy DEFAULT_POLICY;
+
+// READY with *out filled, or PENDING (a function waits; not in this version). Memory of the answer is the arena's.
+enum progress route_decide(const struct config *c, const struct route_request *r, struct arena *a,
+                           struct route_answer *out);
+
+// The member for an attempt: a pure function of (answer, members, in-flight counts) but for round robin's turn and random-2's dice.
+// Members whose bit is set in `tried` (64 bits a word, (member_count + 63) / 64 words; NULL: none) are left out. NULL: nobody is left.
+// A hash pool gives the key's own second choice when the first is tried.
+struct member *pool_choose(struct pool *p, const struct route_answer *answer,
+                           const uint64_t *tried);
+
+// `rsp explain`: what would happen to METHOD URL from `from` (may be NULL: 127.0.0.1), in words, with file:line. False and a reason in
+// out when the URL is none.
+bool route_explain(const struct config *c, struct slice method, struct slice url,
+                   const struct address *from, struct text *out);
+// `rsp test FILE`: loads FILE (which includes the route file) with the word `test`; returns the number of failed tests, -1 when
+// nothing could be loaded; out gets one line a test and a closing line "N passed, N failed".
+int route_tests_run(struct files *files, const char *path, struct text *out);

@@ -1,0 +1,73 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "core/files.h"
+#include "core/slice.h"
+#include "core/stream.h"
+#include "core/text.h"
+
+// TLS for streams, on OpenSSL. The only folder that includes OpenSSL's headers.
+
+// --- as a server ---
+
+// One certificate with its key. cert may hold key and chain as well (then key is NULL). Names of files in the set.
+struct tls_identity_conf {
+    const char *cert, *key;
+    const char *site; // for messages; NULL: from the directory
+};
+struct tls_server_conf {
+    const char *certificates; // directory: every *.pem in it; NULL: none
+    const struct tls_identity_conf
+        *identities; // those that sites name; their sites use them whatever names they carry
+    size_t identity_count;
+    const char *profile; // "intermediate" (default) or "modern"
+    bool strict_sni;
+    const char *default_name; // NULL: the first identity, else the first of the directory
+    bool has_tickets;
+    void *ticket_keys; // TLS_TICKET_AREA_BYTES of shared memory, or NULL: private ones
+};
+// Contexts for all names. Certificates that cannot be used do not make it fail: each problem is one line in `problems` (which file,
+// what is wrong, what to do) and its names are refused during the handshake. NULL only on our own failure.
+struct tls_server;
+struct tls_server *tls_server_new(struct files *files, const struct tls_server_conf *conf,
+                                  struct text *problems);
+void tls_server_free(struct tls_server *t);
+// Checks one identity without keeping it: false and a line in `problems`. (The supervisor keeps the old bytes of one that went bad.)
+bool tls_identity_check(struct files *files, const struct tls_identity_conf *identity,
+                        struct text *problems);
+// Does a handshake for this (normalised) name find a certificate? Plain ports redirect to HTTPS only then.
+bool tls_server_has_name(const struct tls_server *t, struct slice host);
+size_t tls_server_count(const struct tls_server *t); // usable certificates
+// Puts TLS on an accepted stream; the server must outlive it.
+void tls_accept(struct tls_server *t, struct stream *s);
+
+#define TLS_TICKET_AREA_BYTES 512
+void tls_tickets_init(void *area); // first keys; by the supervisor, before the fork
+void tls_tickets_rotate(
+    void *area); // called by control every hour; the last key still opens old tickets
+
+// --- as a client (backends) ---
+struct tls_client_conf {
+    const char *ca_file; // NULL: the system's store
+    bool verifies;
+};
+struct tls_client;
+struct tls_client *tls_client_new(struct files *files, const struct tls_client_conf *conf,
+                                  struct text *problems); // NULL and a line
+void tls_client_free(struct tls_client *t);
+// name: for SNI (not for IP literals) and verification; copied. Sessions are resumed per name.
+void tls_connect(struct tls_client *t, struct stream *s, const char *name);
+
+// --- what was agreed; on a stream whose handshake is READY ---
+const char *tls_version(const struct stream *s); // "TLSv1.3"; "-" on a plain stream
+const char *tls_cipher(const struct stream *s);
+struct slice tls_name(const struct stream *s); // the client's SNI, normalised; empty
+bool tls_is_resumed(const struct stream *s);
+
+// A certificate and key for localhost and the given names, made in memory (rsp quick --https): PEM text.
+bool tls_self_signed(const char *const *names, size_t count, struct text *pem);
+
+// "OpenSSL 3.0.22 25 Aug 2026"
+const char *tls_library_version(void);
