@@ -1,0 +1,59 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <stdbool.h>
+
+#include "core/address.h"
+#include "core/dial.h"
+#include "core/loop.h"
+#include "core/slice.h"
+#include "http/access_log.h"
+#include "http/counters.h"
+#include "http/generation.h"
+
+// Everything that one process needs to serve HTTP in one loop. Workers serve the route file's sites with it, control serves its
+// admin pages. Made by the process, lives as long as the loop.
+struct exchange;
+struct service;
+
+// An answer that rsp gives out of itself (admin pages, reload): http/local.h says how the pages of control are written.
+struct local_request {
+    struct slice method, path, query;
+    struct slice body; // whole, at most 1 MiB
+};
+// To be called once, at once or later, never after local_cancelled_fn: status, content type, body (copied).
+struct local_reply;
+void local_answer(struct local_reply *r, int status, const char *content_type, struct slice body);
+// May answer later (keeping r); then `*cancel` may be set: called when the client went away first.
+typedef void local_fn(void *arg, const struct local_request *request, struct local_reply *r,
+                      void (**cancel)(void *reply_arg), void **cancel_arg);
+
+struct service_conf {
+    struct loop *loop;
+    struct resolver *resolver;
+    struct counters *counters;
+    struct access_log *access_log; // NULL: none
+    unsigned worker;               // for request ids
+    local_fn *local;               // not NULL: every request is answered by this function (control)
+    void *local_arg;
+};
+struct service *service_new(const struct service_conf *conf);
+// Closes everything at once.
+void service_free(struct service *s);
+
+// New exchanges use this generation from now on (referenced). Client connections that began with an older one are closed after
+// their current exchange (the client is told: Connection: close).
+void service_switch(struct service *s, struct generation *g);
+struct generation *service_generation(const struct service *s);
+
+// Takes an accepted descriptor. `listen` belongs to the current generation.
+void service_accept(struct service *s, const struct listen_conf *listen, int fd,
+                    const struct address *client);
+unsigned service_client_count(const struct service *s); // open client connections
+unsigned service_exchange_count(const struct service *s);
+
+// Lets every exchange and tunnel end by itself and closes idle connections; on_drained is called once, when none is left or after
+// max_ms, when the rest was cut.
+void service_drain(struct service *s, unsigned max_ms, ready_fn *on_drained, void *arg);
