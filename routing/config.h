@@ -12,6 +12,7 @@
 #include "core/files.h"
 #include "core/slice.h"
 #include "core/text.h"
+#include "routing/policy.h"
 
 // One loaded route file (ROUTES): plain structs, immutable once loaded but for the live part of pools. Strings are the
 // config's and NUL-terminated. Every struct that a line of the file made knows its place.
@@ -61,29 +62,6 @@ struct log_conf {
 
 struct admin_conf {
     char *socket; // path of the unix socket, or NULL
-};
-
-// Limits and times of a site or path, after inheritance (HTTP-RULES, "Limits and times").
-struct policy {
-    unsigned connect_ms, first_byte_ms, between_bytes_ms;
-    unsigned body_idle_ms, tunnel_idle_ms;
-    unsigned slowest_rate; // bytes per second, after slowest_after_ms
-    unsigned slowest_after_ms;
-    uint64_t body_max_bytes;      // UINT64_MAX: unlimited
-    size_t low_bytes, high_bytes; // buffered per direction
-    unsigned retries;             // more attempts after the first one
-    bool adds_forwarded;          // RFC 7239 Forwarded as well
-    bool keeps_host;              // the backend sees the client's Host (default true)
-};
-
-// How to speak to the members of a pool.
-struct backend_conf {
-    char *tls_ca;      // CA file; NULL: the system's store
-    char *tls_name;    // name to verify and for SNI; NULL: the member's host
-    bool tls_verifies; // default true
-    int proxy_header;  // 0 none, 1, 2: PROXY protocol version sent
-    unsigned idle_ms;  // how long an idle connection is kept (default 60 s)
-    unsigned max_idle; // idle connections kept per member and worker
 };
 
 enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_BUSY, BALANCE_RANDOM_2, BALANCE_HASH };
