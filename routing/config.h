@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/address.h"
+#include "core/conf.h"
 #include "core/dial.h"
 #include "core/files.h"
 #include "core/slice.h"
@@ -20,11 +20,6 @@
 struct place {
     const char *file;
     int line;
-};
-
-struct networks {
-    struct network *at;
-    size_t count;
 };
 
 // One address to accept clients on. `listen` may be called several times; each address becomes one of these.

@@ -37,11 +37,12 @@ enum answer_kind {
     ANSWER_REFUSED,  // why: one of enum refused
 };
 enum refused {
-    REFUSED_NO_SITE,     // 404: no site of that name
-    REFUSED_NO_PATH,     // 404: no path rule fits, or the function said "not mine"
-    REFUSED_DENIED,      // 403: allow/deny
-    REFUSED_BAD_KEY,     // 400: the key of a pool of host names is no host name
-    REFUSED_SCRIPT,      // 500: a Lua function failed; logged already
+    REFUSED_NO_SITE, // 404: no site of that name
+    REFUSED_NO_PATH, // 404: no path rule fits, or the function said "not mine"
+    REFUSED_DENIED,  // 403: allow/deny
+    REFUSED_BAD_KEY, // 400: the key of a pool of host names is no host name
+    REFUSED_SCRIPT,  // 500: a Lua function failed; logged already
+    REFUSED_BAD_PATH, // 400: the path can be read in two ways, and they fit different rules (routing/path.h)
     REFUSED_NEEDS_HTTPS, // not an error: answered by a redirect
 };
 

@@ -1,0 +1,124 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/address.h"
+#include "core/arena.h"
+#include "core/slice.h"
+#include "core/text.h"
+
+// Reading settings out of Lua tables into C structs by tables of fields, one row per setting, and collecting every
+// error with its place. Knows nothing of what the settings are for.
+
+struct lua_State;
+
+// ---- One reading: its sources and its errors. What is read lives in the arena.
+
+struct conf;
+struct conf *conf_new(struct arena *a); // the arena is borrowed
+void conf_free(struct conf *c);
+struct arena *conf_arena(struct conf *c);
+
+// The text of a file, for quoting its lines; borrowed until conf_free(). Returns the name to use as spot.file: it
+// lives in the arena, and equal names give the same pointer.
+const char *conf_add_source(struct conf *c, const char *name, struct slice text);
+// That pointer for a name added before; NULL for another.
+const char *conf_find_source(struct conf *c, const char *name);
+
+// Where in the configuration: a declaration (`up` is NULL: file, line, word and name) or a step into its table (key, or
+// item counted from 1). On the stack; strings are borrowed for the call.
+struct conf_spot {
+    const struct conf_spot *up;
+    const char *file;
+    int line;
+    const char *word; // "pool"
+    const char *name; // "web"; NULL for a word without
+    const char *key;
+    int item;
+};
+// The line on which the key or item of a spot stands (found in the source text); the declaration's when it cannot be found.
+int conf_line(struct conf *c, const struct conf_spot *at);
+
+// FILE:LINE: pool "web": balance: MESSAGE, and the offending line. At most CONF_ERRORS_MAX are kept, the rest counted.
+#define CONF_ERRORS_MAX 200
+void conf_error(struct conf *c, const struct conf_spot *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+// The same about a key of the table at `at` (its line, without its name before the message).
+void conf_error_of_key(struct conf *c, const struct conf_spot *at, const char *key,
+                       const char *format, ...) __attribute__((format(printf, 4, 5)));
+size_t conf_error_count(const struct conf *c);
+// All of them, in the order of files and lines, without a closing line.
+void conf_print_errors(struct conf *c, struct text *out);
+
+// " (did you mean 'balance'?)" or "": the nearest of the names, of which `next` gives one after the other until NULL.
+typedef const char *conf_next_name_fn(void *arg, size_t i);
+const char *conf_suggest(struct arena *a, const char *wrong, conf_next_name_fn *next, void *arg);
+
+// The line on which a key of a table in a Lua text stands: the declaration `word "name" {` is looked for from `line` on,
+// then the keys and items of `path` one inside the other. 0: not found.
+struct conf_step {
+    const char *key; // or NULL
+    int item;
+};
+int conf_find_line(struct slice text, int line, const char *word, const char *name,
+                   const struct conf_step *path, size_t count);
+
+// ---- Tables of fields.
+
+struct networks {
+    struct network *at;
+    size_t count;
+};
+
+enum conf_type { // the member of the struct, and how it is written
+    CONF_BOOL,   // bool: true or false
+    CONF_UINT,   // unsigned: a whole number
+    CONF_MS,     // unsigned: "250ms", "5s", "2m", "1h"
+    CONF_BYTES, // uint64_t or size_t: "64k", "10m", "1g", "100b"; "unlimited" where the most is UINT64_MAX
+    CONF_STRING,   // char *: any string without control bytes
+    CONF_WORD,     // char *: one of `choices`
+    CONF_CHOICE,   // int or enum: the index in `choices`
+    CONF_NETWORKS, // struct networks: "10.0.0.0/8", a list of such, "all"
+    CONF_OWN,      // read by the caller; the row makes the name known
+    CONF_NOT_YET,  // refused: "not yet available in this version"
+};
+struct conf_field {
+    const char *name;
+    enum conf_type type;
+    size_t offset;
+    uint64_t least, most; // of UINT, MS and BYTES
+    uint64_t fallback;    // of BOOL, UINT, MS, BYTES, CHOICE
+    const char *text;     // fallback of STRING and WORD; may be NULL
+    const char *choices;  // of WORD and CHOICE: "warn|error"
+    const char *help;
+};
+struct conf_table {
+    const struct conf_field *fields;
+    size_t count;
+    bool has_items; // unnamed entries are the caller's; else they are errors
+};
+
+void conf_set_defaults(const struct conf_table *t, void *out);
+// Sets what the table at `index` names and leaves the rest of `out`; says what is wrong, and goes on. False after an error.
+bool conf_read(struct conf *c, struct lua_State *L, int index, const struct conf_spot *at,
+               const struct conf_table *t, void *out);
+// One value at `index` into the member of one row.
+bool conf_read_value(struct conf *c, struct lua_State *L, int index, const struct conf_spot *at,
+                     const struct conf_field *f, void *out);
+// One value from a command line ("--workers 4"). False and `why`.
+bool conf_parse_value(struct arena *a, struct slice text, const struct conf_field *f, void *out,
+                      struct text *why);
+
+// The settings as Lua, "name = value, name = value"; only those that differ from the fallback unless `all`.
+void conf_print(const struct conf_table *t, const void *from, bool all, struct text *out);
+// A string as a Lua literal.
+void conf_print_string(struct text *out, struct slice s);
+
+// Printing and parsing of single values.
+bool conf_parse_ms(struct slice text, uint64_t *ms);
+bool conf_parse_bytes(struct slice text, uint64_t *bytes);
