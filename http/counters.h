@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 // What every worker counts, one row in shared memory each, summed by control when read: counters.def and one per reason of
@@ -16,6 +17,13 @@ enum counter {
 #undef FAIL
     COUNTER_COUNT
 };
+// The rows of counters.def come first, then those of fails.def.
+enum {
+    COUNTER_FIRST_FAILURE = 0
+#define COUNTER(id, name, help) +1
+#include "http/counters.def"
+#undef COUNTER
+};
 
 // The row of this process. One writer; readers in other processes load relaxed.
 struct counters {
@@ -27,5 +35,7 @@ static inline void count_add(struct counters *c, enum counter which, uint64_t n)
     __atomic_store_n(&c->at[which], now + n, __ATOMIC_RELAXED);
 }
 
-const char *counter_name(enum counter which); // for the metrics page: "requests"
+// For the metrics page: "requests_total"; of a failure the name of its row: "NO_SITE".
+const char *counter_name(enum counter which);
 const char *counter_help(enum counter which);
+bool counter_is_failure(enum counter which); // a row of fails.def
