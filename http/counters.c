@@ -29,5 +29,5 @@ const char *counter_help(enum counter which) {
 }
 
 bool counter_is_failure(enum counter which) {
-    return which >= COUNTER_FIRST_FAILURE && which < COUNTER_COUNT;
+    return (int)which >= COUNTER_FIRST_FAILURE && which < COUNTER_COUNT;
 }

@@ -19,10 +19,12 @@ struct generation {
     struct files *files;
 };
 
-// Loads config->path from `files` (taken: freed with the generation, also on failure) and builds everything. NULL and all
-// errors in `errors`; what does not keep it from serving (a bad certificate) is a line in `problems`. ticket_keys may be NULL.
+// Loads `path` from `files` (taken: freed with the generation, also on failure) and builds everything. NULL and all
+// errors in `errors`; what does not keep it from serving (a bad certificate) is a line in `problems`. A certificate that cannot be
+// used but could in the set `old` (NULL: none) keeps its old bytes. ticket_keys may be NULL.
 struct generation *generation_build(struct files *files, const char *path, unsigned number,
-                                    void *ticket_keys, struct text *errors, struct text *problems);
+                                    const struct files *old, void *ticket_keys, struct text *errors,
+                                    struct text *problems);
 struct generation *generation_ref(struct generation *g);
 void generation_unref(struct generation *g);
 struct tls_client *generation_client(const struct generation *g, const struct pool *p);

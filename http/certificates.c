@@ -1,0 +1,85 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "http/certificates.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/check.h"
+
+enum { PROBLEM_MAX = 4096 };
+
+static void keep_old(struct files *files, const struct files *old,
+                     const struct tls_identity_conf *identity, struct text *problems);
+static bool was_good(const struct files *old, const struct tls_identity_conf *identity);
+static void restore(struct files *files, const struct files *old, const char *path);
+
+void certificates_init(struct certificates *c, const struct config *config) {
+    size_t count = 0;
+    for (size_t i = 0; i < config->site_count; i++) count += config->sites[i]->tls_count;
+    *c = (struct certificates){.config = config};
+    c->at = calloc(count ? count : 1, sizeof *c->at);
+    CHECK(c->at);
+    for (size_t i = 0; i < config->site_count; i++) {
+        const struct site *site = config->sites[i];
+        for (size_t k = 0; k < site->tls_count; k++)
+            c->at[c->count++] = (struct tls_identity_conf){
+                .cert = site->tls[k].cert, .key = site->tls[k].key, .site = site->name};
+    }
+}
+
+void certificates_fini(struct certificates *c) {
+    free(c->at);
+    *c = (struct certificates){0};
+}
+
+void certificates_keep_old(const struct certificates *c, struct files *files,
+                           const struct files *old, struct text *problems) {
+    for (size_t i = 0; i < c->count; i++) keep_old(files, old, &c->at[i], problems);
+    const char *directory = c->config->tls.certificates;
+    if (!directory) return;
+    char pattern[PATH_MAX];
+    snprintf(pattern, sizeof pattern, "%s/*.pem", directory);
+    const char *const *paths;
+    size_t count = files_glob(files, pattern, &paths);
+    for (size_t i = 0; i < count; i++)
+        keep_old(files, old, &(struct tls_identity_conf){.cert = paths[i]}, problems);
+}
+
+static void keep_old(struct files *files, const struct files *old,
+                     const struct tls_identity_conf *identity, struct text *problems) {
+    struct text why;
+    text_init(&why, PROBLEM_MAX);
+    if (!tls_identity_check(files, identity, &why) && was_good(old, identity)) {
+        restore(files, old, identity->cert);
+        if (identity->key) restore(files, old, identity->key);
+        text_add(problems, text_slice(&why));
+        text_printf(problems, "%s: the certificate that was loaded before is kept\n",
+                    identity->cert);
+    }
+    text_fini(&why);
+}
+
+// Asked in a set of its own: `old` stays as it is, and what it does not have is not read from disk.
+static bool was_good(const struct files *old, const struct tls_identity_conf *identity) {
+    struct slice content;
+    if (!files_peek(old, identity->cert, &content)) return false;
+    if (identity->key && !files_peek(old, identity->key, &content)) return false;
+    struct files *scratch = files_new();
+    struct text unused;
+    text_init(&unused, PROBLEM_MAX);
+    restore(scratch, old, identity->cert);
+    if (identity->key) restore(scratch, old, identity->key);
+    bool good = tls_identity_check(scratch, identity, &unused);
+    text_fini(&unused);
+    files_free(scratch);
+    return good;
+}
+
+static void restore(struct files *files, const struct files *old, const char *path) {
+    struct slice content;
+    CHECK(files_peek(old, path, &content));
+    files_replace(files, path, content);
+}

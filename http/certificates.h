@@ -1,0 +1,23 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "core/files.h"
+#include "core/text.h"
+#include "routing/config.h"
+#include "tls/tls.h"
+
+// The certificates that the sites of a route file name. Strings are the config's.
+struct certificates {
+    const struct config *config;
+    struct tls_identity_conf *at;
+    size_t count;
+};
+void certificates_init(struct certificates *c, const struct config *config);
+void certificates_fini(struct certificates *c);
+
+// Checks every certificate, those of the directory too. One that cannot be used but could be in the set `old` gets its old
+// bytes back, certificate and key as a pair, and `problems` a line that says so. Others are left as they are.
+void certificates_keep_old(const struct certificates *c, struct files *files,
+                           const struct files *old, struct text *problems);

@@ -1,0 +1,159 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "http/generation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "core/hostname.h"
+#include "http/certificates.h"
+
+static bool build_tls(struct generation *g, const struct files *old, void *ticket_keys,
+                      struct text *errors, struct text *problems);
+static bool has_tls_listener(const struct config *c);
+static void mark_redirects(struct generation *g);
+static void build_clients(struct generation *g, struct text *problems);
+static struct tls_client *find_alike(const struct generation *g, size_t pool);
+static bool speaks_tls(const struct pool *p);
+static void free_generation(struct generation *g);
+
+struct generation *generation_build(struct files *files, const char *path, unsigned number,
+                                    const struct files *old, void *ticket_keys, struct text *errors,
+                                    struct text *problems) {
+    struct generation *g = calloc(1, sizeof *g);
+    CHECK(g);
+    *g = (struct generation){.number = number, .refs = 1, .files = files};
+    g->config = config_load(files, path, errors);
+    if (!g->config || !build_tls(g, old, ticket_keys, errors, problems)) {
+        free_generation(g);
+        return NULL;
+    }
+    build_clients(g, problems);
+    return g;
+}
+
+struct generation *generation_ref(struct generation *g) {
+    g->refs++;
+    return g;
+}
+
+void generation_unref(struct generation *g) {
+    if (!g) return;
+    CHECK(g->refs > 0);
+    if (--g->refs == 0) free_generation(g);
+}
+
+struct tls_client *generation_client(const struct generation *g, const struct pool *p) {
+    for (size_t i = 0; i < g->config->pool_count; i++)
+        if (g->config->pools[i] == p) return g->clients[i];
+    return NULL;
+}
+
+// --- as a server ---
+
+static bool build_tls(struct generation *g, const struct files *old, void *ticket_keys,
+                      struct text *errors, struct text *problems) {
+    if (!has_tls_listener(g->config)) return true;
+    struct certificates named;
+    certificates_init(&named, g->config);
+    if (old) certificates_keep_old(&named, g->files, old, problems);
+    struct tls_server_conf conf = {
+        .certificates = g->config->tls.certificates,
+        .identities = named.at,
+        .identity_count = named.count,
+        .profile = g->config->tls.profile,
+        .strict_sni = g->config->tls.strict_sni,
+        .default_name = g->config->tls.default_name,
+        .has_tickets = g->config->tls.has_tickets,
+        .ticket_keys = ticket_keys,
+    };
+    g->tls = tls_server_new(g->files, &conf, problems);
+    certificates_fini(&named);
+    if (!g->tls) {
+        text_printf(errors, "%s: TLS could not be set up\n", g->config->path);
+        return false;
+    }
+    mark_redirects(g);
+    return true;
+}
+
+static bool has_tls_listener(const struct config *c) {
+    for (size_t i = 0; i < c->listen_count; i++)
+        if (c->listens[i].is_tls) return true;
+    return false;
+}
+
+// A wildcard site counts as having a certificate when one covers any name under it.
+static void mark_redirects(struct generation *g) {
+    for (size_t i = 0; i < g->config->site_count; i++) {
+        struct site *site = g->config->sites[i];
+        char probe[HOSTNAME_MAX + 1];
+        strncpy(probe, site->name, sizeof probe - 1);
+        probe[sizeof probe - 1] = '\0';
+        if (probe[0] == '*' && probe[1] == '.') probe[0] = 'x';
+        site->redirects_to_https = probe[0] != '*' && tls_server_has_name(g->tls, slice_of(probe));
+    }
+}
+
+// --- as a client of backends ---
+
+static void build_clients(struct generation *g, struct text *problems) {
+    size_t count = g->config->pool_count;
+    g->clients = calloc(count ? count : 1, sizeof(struct tls_client *));
+    CHECK(g->clients);
+    for (size_t i = 0; i < count; i++) {
+        const struct pool *p = g->config->pools[i];
+        if (!speaks_tls(p)) continue;
+        g->clients[i] = find_alike(g, i);
+        if (g->clients[i]) continue;
+        struct tls_client_conf conf = {.ca_file = p->backend.tls_ca,
+                                       .verifies = p->backend.tls_verifies};
+        g->clients[i] = tls_client_new(g->files, &conf, problems);
+    }
+}
+
+static bool is_same(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+// Pools that verify in the same way share one: it holds a whole store of CA certificates.
+static struct tls_client *find_alike(const struct generation *g, size_t pool) {
+    const struct backend_conf *want = &g->config->pools[pool]->backend;
+    for (size_t i = 0; i < pool; i++) {
+        const struct backend_conf *b = &g->config->pools[i]->backend;
+        if (g->clients[i] && b->tls_verifies == want->tls_verifies &&
+            is_same(b->tls_ca, want->tls_ca))
+            return g->clients[i];
+    }
+    return NULL;
+}
+
+static bool speaks_tls(const struct pool *p) {
+    for (size_t i = 0; i < p->member_count; i++)
+        if (p->members[i].is_tls) return true;
+    return false;
+}
+
+// --- the end ---
+
+static void free_clients(struct generation *g) {
+    if (!g->clients) return;
+    for (size_t i = 0; i < g->config->pool_count; i++) {
+        struct tls_client *mine = g->clients[i];
+        if (!mine) continue;
+        for (size_t k = i; k < g->config->pool_count; k++)
+            if (g->clients[k] == mine) g->clients[k] = NULL;
+        tls_client_free(mine);
+    }
+    free(g->clients);
+}
+
+static void free_generation(struct generation *g) {
+    free_clients(g);
+    if (g->tls) tls_server_free(g->tls);
+    config_free(g->config);
+    files_free(g->files);
+    free(g);
+}
