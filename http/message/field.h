@@ -18,6 +18,9 @@ enum field_id {
     FIELD_IDS
 };
 
+// What the third column of field_names.def says.
+enum field_flags { FIELD_HOP = 1, FIELD_GUARDED = 2, FIELD_OURS = 4, FIELD_NO_TRAILER = 8 };
+
 struct field {
     enum field_id id;
     struct slice name; // as written by the sender
@@ -35,7 +38,10 @@ struct fields {
 enum field_id field_id_of(
     struct slice name); // case does not matter (perfect hash or length switch)
 struct slice field_name_of(enum field_id id); // canonical spelling ("Content-Length")
+unsigned field_flags_of(enum field_id id);
 
+// Room for `count` more fields, so that adding them does not move the array.
+void fields_reserve(struct fields *f, struct arena *a, unsigned count);
 // Grows the array in the arena; the caller bounds the count.
 void fields_add(struct fields *f, struct arena *a, enum field_id id, struct slice name,
                 struct slice value);

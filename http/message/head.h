@@ -25,6 +25,7 @@ enum method {
 #undef METHOD
 };
 enum method_flags { METHOD_IDEMPOTENT = 1, METHOD_SAFE = 2 };
+enum method method_of(struct slice text); // case matters (RFC 9110 section 9.1)
 bool method_is_idempotent(enum method m); // RFC 9110 section 9.2.2
 
 // How the body of a message is delimited (RFC 9112 section 6.3). The only thing that decides where a message ends.
@@ -33,6 +34,9 @@ struct framing {
     enum body_kind kind;
     uint64_t length; // of BODY_LENGTH
 };
+
+// More than this in the Connection fields of one head is refused: each is compared with each field.
+#define CONNECTION_OPTIONS_MAX 32
 
 // One request head. All slices point into the arena it was parsed into.
 struct request_head {

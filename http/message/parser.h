@@ -19,6 +19,7 @@ struct message_limits {
     unsigned fields;   // 100 for requests (431), 200 for answers
     size_t trailer_bytes;
     size_t chunk_line_bytes; // one chunk-size line with its extensions
+    size_t extension_bytes;  // all chunk extensions of one body together
 };
 extern const struct message_limits REQUEST_LIMITS;
 extern const struct message_limits RESPONSE_LIMITS;
@@ -41,7 +42,8 @@ struct fed {
 struct parser *parser_new(void);
 void parser_free(struct parser *p);
 // The next message is a request / the answer to a request with this method. Limits must outlive the message; the head and
-// what it points to live in the arena. `allow_leading_crlf`: RFC 9112 section 2.2, one empty line before a request line is skipped (at most one).
+// what it points to live in the arena, which gives at most 2 x (head_bytes + trailer_bytes) + chunk_line_bytes and the fields' array.
+// One empty line before a request line is skipped (RFC 9112 section 2.2), not before an answer.
 void parser_begin_request(struct parser *p, struct request_head *head, struct arena *a,
                           const struct message_limits *limits);
 void parser_begin_response(struct parser *p, struct response_head *head, enum method answers,
@@ -56,7 +58,12 @@ enum refusal parser_refusal(const struct parser *p);
 const struct fields *parser_trailers(const struct parser *p);
 // Bytes of a BODY_LENGTH body that are still to come; UINT64_MAX when not known.
 uint64_t parser_body_left(const struct parser *p);
+// The caller moved `bytes` of a BODY_LENGTH or BODY_UNTIL_CLOSE body past the parser (splice); at most parser_body_left(). PARSE_END, if
+// it is the end now, comes from the next feed.
+void parser_skip_body(struct parser *p, uint64_t bytes);
 
 // The six canary messages: NULL if this llhttp is strict enough, else what it accepts (static text).
 const char *parser_check_llhttp(void);
 const char *parser_llhttp_version(void); // "8.1.0 (system sources, strict mode)"
+// What llhttp alone says to one whole message, without any of our rules. For parser_check_llhttp().
+bool parser_llhttp_accepts(bool is_request, struct slice message);

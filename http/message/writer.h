@@ -5,7 +5,8 @@
 
 #include "http/message/head.h"
 
-// Heads to bytes. The size first, then into the room (stream_reserve()).
+// Heads to bytes: exactly what stands in the head's fields, nothing is added (framing and connection fields are among them: forward.h).
+// Of a request's target only path and query are written. The size first, then into the room (stream_reserve()).
 size_t request_head_size(const struct request_head *h);
 char *request_head_write(char *to,
                          const struct request_head *h); // returns the end; HTTP/1.1 always
