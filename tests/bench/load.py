@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: The rsp authors
+# SPDX-License-Identifier: Apache-2.0
+"""The load generators: wrk, h2load (for a fixed rate), openssl s_time, curl, and many idle connections."""
+
+import contextlib
+import os
+import re
+import socket
+import ssl
+import subprocess
+import tempfile
+
+from proxies import LOAD_CPUS
+
+
+def run(*command):
+    done = subprocess.run(["taskset", "-c", LOAD_CPUS, *command], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def wrk(url, seconds, connections=64):
+    """(requests, requests per second, errors)."""
+    out = run("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", url)
+    requests = re.search(r"(\d+) requests in ([\d.]+)(m?s)", out)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", out)
+    if not requests or not rate:
+        raise SystemExit("wrk says:\n" + out)
+    errors = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
+    socket_errors = re.search(r"connect (\d+), read (\d+), write (\d+), timeout (\d+)", out)
+    failed = int(errors.group(1)) if errors else 0
+    failed += sum(int(n) for n in socket_errors.groups()) if socket_errors else 0
+    return int(requests.group(1)), float(rate.group(1)), failed
+
+
+def p99_at_rate(url, rate, seconds, connections=16):
+    """The 99th percentile in microseconds at a fixed rate."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = os.path.join(folder, "times")
+        run("h2load", "--h1", "-t1", f"-c{connections}", f"--rps={rate / connections:.1f}", f"-D{seconds}", f"--log-file={log}", url)
+        with open(log, encoding="ascii") as f:
+            times = sorted(int(line.split("\t")[2]) for line in f)
+    return times[len(times) * 99 // 100] if times else float("nan")
+
+
+def handshakes(port, seconds):
+    """How many full handshakes were made, one after the other."""
+    out = run("openssl", "s_time", "-connect", f"127.0.0.1:{port}", "-new", "-time", str(seconds))
+    found = re.search(r"(\d+) connections in \d+ real seconds", out)
+    if not found:
+        raise SystemExit("openssl s_time says:\n" + out)
+    return int(found.group(1))
+
+
+def download(url):
+    """Bytes that curl received."""
+    out = run("curl", "-sS", "-k", "-o", "/dev/null", "-w", "%{size_download}", url)
+    return int(out.strip() or 0)
+
+
+@contextlib.contextmanager
+def idle_connections(port, count, tls=False):
+    """That many open connections which have had one answer each."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    conns = []
+    try:
+        for _ in range(count):
+            sock = socket.create_connection(("127.0.0.1", port))
+            if tls:
+                sock = context.wrap_socket(sock, server_hostname="localhost")
+            sock.sendall(b"GET /small HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            while b"x" * 100 not in sock.recv(4096):
+                pass
+            conns.append(sock)
+        yield
+    finally:
+        for sock in conns:
+            sock.close()

@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: The rsp authors
+# SPDX-License-Identifier: Apache-2.0
+"""The proxies that are compared, each with one worker and the same work to do: add X-Forwarded-For and -Proto, keep connections on
+both sides, http and https. All are pinned to one CPU; the load and the backend get the others."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "system"))
+import procfs  # noqa: E402
+from harness import can_connect, free_port, wait_until  # noqa: E402
+
+PROXY_CPU = "0"
+LOAD_CPUS = f"1-{os.cpu_count() - 1}" if os.cpu_count() > 1 else "0"
+
+NGINX_TOP = """
+user root; worker_processes 1; worker_rlimit_nofile 30000; daemon off; pid {folder}/nginx-{name}.pid; error_log {folder}/nginx-{name}.log;
+events {{ worker_connections 12000; }}
+http {{
+  access_log {access}; sendfile on; tcp_nodelay on; keepalive_requests 1000000000; keepalive_timeout 600;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u;
+  scgi_temp_path {folder}/s; default_type text/plain;
+"""
+NGINX_PROXY = """
+  upstream backend {{ server 127.0.0.1:{backend}; keepalive 256; keepalive_requests 1000000000; }}
+  server {{
+    listen 127.0.0.1:{http} backlog=4096; listen 127.0.0.1:{https} ssl backlog=4096;
+    ssl_certificate {folder}/certs/localhost.pem; ssl_certificate_key {folder}/certs/localhost.pem; ssl_protocols TLSv1.2 TLSv1.3;
+    location / {{
+      proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
+    }}
+  }}
+}}
+"""
+NGINX_BACKEND = """
+  server {{
+    listen 127.0.0.1:{http} backlog=4096;
+    root {folder}/files;
+    location = /small {{ return 200 "{page}"; }}
+  }}
+}}
+"""
+HAPROXY = """
+global
+  nbthread 1
+  maxconn 12000
+  no strict-limits
+  tune.ssl.default-dh-param 2048
+  ssl-default-bind-options ssl-min-ver TLSv1.2
+defaults
+  mode http
+  timeout connect 3s
+  timeout client 600s
+  timeout server 60s
+  timeout http-keep-alive 600s
+  option http-keep-alive
+  http-reuse always
+frontend front
+  bind 127.0.0.1:{http} backlog 4096
+  bind 127.0.0.1:{https} ssl crt {folder}/certs/localhost.pem backlog 4096
+  option forwardfor
+  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
+  default_backend back
+backend back
+  server s1 127.0.0.1:{backend} pool-max-conn 256
+"""
+RSP = """
+listen {{ http = "127.0.0.1:{http}", https = "127.0.0.1:{https}" }}
+tls {{ certificates = "{folder}/certs/" }}
+log {{ access = "{access}", errors = "{folder}/rsp-errors.log" }}
+admin {{ socket = "{folder}/rsp-admin.sock" }}
+site "*" {{ to = "127.0.0.1:{backend}" }}
+"""
+
+
+class Proxy:
+    """A started program with http and https ports and a way to ask what it has cost."""
+
+    def __init__(self, name, command, conf_name, conf, folder, cpu=PROXY_CPU, access="off", backend=0):
+        self.name, self.http, self.https = name, free_port(), free_port()
+        self.path = os.path.join(folder, conf_name)
+        with open(self.path, "w", encoding="utf-8") as f:
+            f.write(conf.format(name=name, folder=folder, http=self.http, https=self.https, backend=backend, access=access,
+                                page="x" * 100))
+        with open(self.path + ".out", "wb") as out:
+            self.process = subprocess.Popen(["taskset", "-c", cpu] + command(self.path), stdout=out, stderr=out, cwd=folder)
+        wait_until(lambda: can_connect(self.http) or self.process.poll() is not None, 20, name + " to listen")
+        if self.process.poll() is not None:
+            with open(self.path + ".out", encoding="utf-8", errors="replace") as f:
+                raise SystemExit(f"{name} does not start:\n{f.read()}")
+        time.sleep(0.3)
+
+    def pids(self):
+        return [self.process.pid] + procfs.descendants(self.process.pid)
+
+    def run_seconds(self):
+        return sum(procfs.run_nanoseconds(p) for p in self.pids()) / 1e9
+
+    def user_seconds(self):
+        return sum(procfs.cpu_seconds(p)[0] for p in self.pids())
+
+    def memory_bytes(self):
+        return sum(procfs.memory_bytes(p, "Private_Dirty") for p in self.pids())
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM if self.name != "haproxy" else signal.SIGINT)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            for pid in self.pids():
+                os.kill(pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def nginx_command(path):
+    return ["/usr/sbin/nginx", "-c", path]
+
+
+def start_backend(folder):
+    conf = NGINX_TOP + NGINX_BACKEND
+    return Proxy("backend", nginx_command, "backend.conf", conf, folder, cpu=LOAD_CPUS)
+
+
+def start_nginx(folder, backend, log=False):
+    access = f"{folder}/nginx-access.log combined buffer=64k" if log else "off"
+    return Proxy("nginx", nginx_command, "nginx.conf", NGINX_TOP + NGINX_PROXY, folder, access=access, backend=backend)
+
+
+def start_haproxy(folder, backend, log=False):
+    return Proxy("haproxy", lambda path: ["/usr/sbin/haproxy", "-db", "-f", path], "haproxy.cfg", HAPROXY, folder, backend=backend)
+
+
+def start_rsp(program):
+    """rsp as this command; {} in it stands for the route file."""
+    def start(folder, backend, log=False):
+        def command(path):
+            return [path if word == "{}" else word for word in program.split()]
+        access = f"{folder}/rsp-access.log" if log else "off"
+        return Proxy("rsp", command, "rsp.lua", RSP, folder, access=access, backend=backend)
+    return start

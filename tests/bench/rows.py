@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: The rsp authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured. Each row: a function of (proxy, options) that returns figures by name; the first figure is the one whose
+ratio to the better peer is asked for."""
+
+import time
+
+import load
+
+
+class Row:
+    def __init__(self, name, text, unit, limit, measure, **options):
+        self.name, self.text, self.unit, self.limit = name, text, unit, limit
+        self.measure, self.options = measure, options
+        self.needs_fresh_start = options.pop("fresh", False)
+        self.logs = options.pop("logs", False)
+
+
+def url(proxy, path, tls):
+    return f"https://localhost:{proxy.https}{path}" if tls else f"http://127.0.0.1:{proxy.http}{path}"
+
+
+def small_get(proxy, seconds, tls=False, connections=64):
+    load.wrk(url(proxy, "/small", tls), 1, connections)
+    run, user = proxy.run_seconds(), proxy.user_seconds()
+    requests, rate, failed = load.wrk(url(proxy, "/small", tls), seconds, connections)
+    run, user = proxy.run_seconds() - run, proxy.user_seconds() - user
+    return {"cpu": run / requests * 1e6, "user": user / requests * 1e6, "rate": rate, "failed": failed}
+
+
+def handshake(proxy, seconds):
+    run = proxy.run_seconds()
+    count = load.handshakes(proxy.https, seconds)
+    time.sleep(0.1)
+    return {"cpu": (proxy.run_seconds() - run) / count * 1e6, "rate": count / seconds}
+
+
+def body(proxy, seconds, tls=False):
+    run, user, start = proxy.run_seconds(), proxy.user_seconds(), time.monotonic()
+    received = load.download(url(proxy, "/large", tls))
+    elapsed = time.monotonic() - start
+    gigabytes = received / 2**30
+    if gigabytes < 1:
+        raise SystemExit(f"{proxy.name}: only {received} bytes arrived")
+    return {"cpu": (proxy.run_seconds() - run) / gigabytes, "user": (proxy.user_seconds() - user) / gigabytes,
+            "rate": gigabytes / elapsed}
+
+
+def idle_memory(proxy, seconds, tls=False, count=2000):
+    port = proxy.https if tls else proxy.http
+    with load.idle_connections(port, 50, tls):  # what the first connections bring with them
+        pass
+    time.sleep(0.5)
+    before = proxy.memory_bytes()
+    with load.idle_connections(port, count, tls):
+        time.sleep(1)
+        return {"memory": (proxy.memory_bytes() - before) / count / 1024}
+
+
+def open_connections(proxy, seconds, count=10000):
+    """How many times a request's CPU costs more while that many other connections are open."""
+    alone = small_get(proxy, seconds)["cpu"]
+    with load.idle_connections(proxy.http, count):
+        crowded = small_get(proxy, seconds)["cpu"]
+    return {"times": crowded / alone, "alone": alone, "crowded": crowded}
+
+
+def latency(proxy, seconds, rate):
+    return {"p99": load.p99_at_rate(url(proxy, "/small", False), rate, seconds)}
+
+
+# limit: (figure, what is asked of rsp at first): a ratio to the better peer, or with "=" an absolute figure.
+ROWS = [
+    Row("small-plain", "small GET, keep-alive, plain", "us", "1.00", small_get),
+    Row("small-tls", "small GET, keep-alive, TLS", "us", "1.00", small_get, tls=True),
+    Row("small-logged", "the same, plain, with an access log (HAProxy: without)", "us", "1.00", small_get, logs=True, fresh=True),
+    Row("handshakes", "full TLS handshakes (P-256)", "us", "1.05", handshake),
+    Row("body-plain", "1 GB body, plain", "s/GB", "1.00", body),
+    Row("body-tls", "1 GB body, TLS", "s/GB", "1.00", body, tls=True),
+    Row("idle-plain", "memory of an idle connection, plain", "KiB", "=4", idle_memory, fresh=True),
+    Row("idle-tls", "memory of an idle connection, TLS", "KiB", "=24", idle_memory, tls=True, fresh=True),
+    Row("open-10000", "CPU per request with 10,000 open connections, times", "x", "=1.3", open_connections, fresh=True),
+    Row("latency", "p99 at 70 % of the saturating rate", "us", "1.00", latency),
+]
