@@ -1,0 +1,190 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+
+#include "core/address.h"
+#include "core/check.h"
+#include "tls/certificate.h"
+#include "tls/layer.h"
+#include "tls/pem.h"
+#include "tls/profile.h"
+#include "tls/reason.h"
+#include "tls/tls.h"
+#include "tls/wire.h"
+
+// Sessions are kept in a table that maps a name to one place; a newer one drives out what stands there.
+#define SESSION_PLACES 1024
+
+struct kept_session {
+    char *name; // NULL: empty
+    SSL_SESSION *session;
+};
+struct tls_client {
+    SSL_CTX *ssl_ctx;
+    BIO_METHOD *wire_method;
+    struct kept_session sessions[SESSION_PLACES];
+};
+
+static bool load_trust(struct tls_client *t, struct files *files,
+                       const struct tls_client_conf *conf, struct text *problems);
+static bool load_ca_file(X509_STORE *store, struct files *files, const char *path,
+                         struct text *problems);
+static void set_name(SSL *ssl, const char *name);
+static int on_verify(int is_good, X509_STORE_CTX *verification);
+static void explain(struct text *why, int error, const X509 *cert, struct slice name);
+static int on_new_session(SSL *ssl, SSL_SESSION *session);
+static struct kept_session *place_of(struct tls_client *t, const char *name);
+
+struct tls_client *tls_client_new(struct files *files, const struct tls_client_conf *conf,
+                                  struct text *problems) {
+    struct tls_client *t = calloc(1, sizeof *t);
+    CHECK(t);
+    t->wire_method = wire_method_new();
+    t->ssl_ctx = profile_new(NULL, TLS_client_method());
+    SSL_CTX_set_app_data(t->ssl_ctx, t);
+    SSL_CTX_set_session_cache_mode(t->ssl_ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(t->ssl_ctx, on_new_session);
+    CHECK(SSL_CTX_set_alpn_protos(t->ssl_ctx, (const unsigned char *)"\x08http/1.1", 9) == 0);
+    if (!conf->verifies || load_trust(t, files, conf, problems)) return t;
+    tls_client_free(t);
+    return NULL;
+}
+
+void tls_client_free(struct tls_client *t) {
+    if (!t) return;
+    for (size_t i = 0; i < SESSION_PLACES; i++) {
+        free(t->sessions[i].name);
+        SSL_SESSION_free(t->sessions[i].session);
+    }
+    SSL_CTX_free(t->ssl_ctx);
+    BIO_meth_free(t->wire_method);
+    free(t);
+}
+
+void tls_connect(struct tls_client *t, struct stream *s, const char *name) {
+    SSL *ssl = SSL_new(t->ssl_ctx);
+    CHECK(ssl);
+    SSL_set_connect_state(ssl);
+    struct tls_layer *l = tls_layer_new(ssl, t->wire_method);
+    tls_layer_set_name(l, slice_of(name));
+    set_name(ssl, name);
+    const struct kept_session *kept = place_of(t, name);
+    if (kept->name && strcmp(kept->name, name) == 0) SSL_set_session(ssl, kept->session);
+    stream_add_layer(s, &tls_layer_ops, l);
+}
+
+static bool load_trust(struct tls_client *t, struct files *files,
+                       const struct tls_client_conf *conf, struct text *problems) {
+    SSL_CTX_set_verify(t->ssl_ctx, SSL_VERIFY_PEER, on_verify);
+    if (conf->ca_file)
+        return load_ca_file(SSL_CTX_get_cert_store(t->ssl_ctx), files, conf->ca_file, problems);
+    if (SSL_CTX_set_default_verify_paths(t->ssl_ctx) == 1) return true;
+    text_add(problems, SLICE("the system's store of CA certificates cannot be read ("));
+    reason_take_plain(problems);
+    text_add(problems, SLICE("); install ca-certificates or name a CA file\n"));
+    return false;
+}
+
+static bool load_ca_file(X509_STORE *store, struct files *files, const char *path,
+                         struct text *problems) {
+    struct slice content;
+    struct pem pem;
+    char why[300];
+    if (!files_read(files, path, &content, why, sizeof why)) {
+        text_printf(problems, "%s; put the CA certificates there or correct the name\n", why);
+        return false;
+    }
+    bool is_good = pem_read(&pem, path, content, problems);
+    if (is_good && sk_X509_num(pem.certificates) == 0) {
+        text_printf(problems,
+                    "%s: holds no certificate; put the CA certificates there in PEM form\n", path);
+        is_good = false;
+    }
+    for (int i = 0; i < sk_X509_num(pem.certificates); i++)
+        X509_STORE_add_cert(store, sk_X509_value(pem.certificates, i));
+    pem_fini(&pem);
+    ERR_clear_error();
+    return is_good;
+}
+
+// SNI is for host names only (RFC 6066 section 3); an address is compared with the certificate's addresses.
+static void set_name(SSL *ssl, const char *name) {
+    struct address unused;
+    if (address_parse_ip(slice_of(name), 0, &unused)) {
+        CHECK(X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1);
+        return;
+    }
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    CHECK(SSL_set1_host(ssl, name) == 1);
+    CHECK(SSL_set_tlsext_host_name(ssl, name) == 1);
+}
+
+// Changes no verdict: it only remembers the first objection in words, with the certificate at fault.
+static int on_verify(int is_good, X509_STORE_CTX *verification) {
+    if (is_good) return is_good;
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct tls_layer *l = tls_layer_of(ssl);
+    struct text why;
+    text_init(&why, 1000);
+    explain(&why, X509_STORE_CTX_get_error(verification),
+            X509_STORE_CTX_get_current_cert(verification), tls_layer_name(l));
+    tls_layer_explain(l, text_string(&why));
+    text_fini(&why);
+    return is_good;
+}
+
+static void explain(struct text *why, int error, const X509 *cert, struct slice name) {
+    text_add(why, SLICE("TLS: the certificate "));
+    if (cert) certificate_add_title(why, cert);
+    switch (error) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        text_printf(why, " is not for \"%.*s\" but for ", SLICE_ARGS(name));
+        if (cert) certificate_add_names(why, cert);
+        break;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        text_add(why, SLICE(" expired on "));
+        if (cert) certificate_add_time(why, X509_get0_notAfter(cert));
+        break;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        text_add(why, SLICE(" is not valid before "));
+        if (cert) certificate_add_time(why, X509_get0_notBefore(cert));
+        break;
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        text_add(why, SLICE(" was issued by "));
+        if (cert) certificate_add_issuer(why, cert);
+        text_add(why, SLICE(", which is neither trusted nor sent along"));
+        break;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+        text_add(why, SLICE(" is self-signed and not among the trusted ones"));
+        break;
+    default: text_printf(why, " was refused: %s", X509_verify_cert_error_string(error));
+    }
+}
+
+static int on_new_session(SSL *ssl, SSL_SESSION *session) {
+    struct tls_client *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    struct slice name = tls_layer_name(tls_layer_of(ssl));
+    if (name.len == 0) return 0;
+    struct kept_session *kept = place_of(t, name.at);
+    if (!kept->name || strcmp(kept->name, name.at) != 0) {
+        free(kept->name);
+        kept->name = strdup(name.at);
+        CHECK(kept->name);
+    }
+    SSL_SESSION_free(kept->session);
+    kept->session = session;
+    return 1; // the reference is ours now
+}
+
+static struct kept_session *place_of(struct tls_client *t, const char *name) {
+    uint32_t h = 2166136261u;
+    for (const char *c = name; *c; c++) h = (h ^ (unsigned char)*c) * 16777619u;
+    return &t->sessions[(h ^ h >> 16) % SESSION_PLACES];
+}

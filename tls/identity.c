@@ -1,0 +1,274 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tls/identity.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+
+#include "core/check.h"
+#include "core/log.h"
+#include "tls/pem.h"
+
+#define WHY_BYTES_MAX   1000
+#define NOTES_BYTES_MAX 4000
+
+static bool read_files(struct identity *id, struct files *files,
+                       const struct tls_identity_conf *conf, struct pem *pem,
+                       struct text *problems);
+static bool read_key_file(struct files *files, const char *path, struct pem *pem,
+                          struct text *problems);
+static void take_names(struct identity *id);
+static bool is_fit(struct identity *id, const struct pem *pem, const char *key_path,
+                   struct text *why);
+static bool has_its_key(const struct identity *id, const struct pem *pem, const char *key_path,
+                        struct text *why);
+static bool is_in_time(const X509 *cert, struct text *why);
+static bool is_strong(const struct identity *id, struct text *why);
+static void note_chain(struct identity *id, const struct pem *pem);
+static X509 *issuer_of(X509 *cert, const STACK_OF(X509) * pool, const STACK_OF(X509) * used);
+static bool has(const STACK_OF(X509) * certs, const X509 *cert);
+static int merit_of(const X509 *cert);
+
+bool identity_load(struct identity *id, struct files *files, const struct tls_identity_conf *conf,
+                   struct text *problems) {
+    struct pem pem = {0};
+    struct text why;
+    *id = (struct identity){.path = strdup(conf->cert), .kind = KEY_OTHER};
+    CHECK(id->path);
+    text_init(&id->notes, NOTES_BYTES_MAX);
+    text_init(&why, WHY_BYTES_MAX);
+    bool is_read = read_files(id, files, conf, &pem, problems);
+    bool is_good = is_read && is_fit(id, &pem, conf->key ? conf->key : conf->cert, &why);
+    if (is_good) note_chain(id, &pem);
+    if (is_read && !is_good) {
+        text_printf(problems, "%s: %s", conf->cert, text_string(&why));
+        if (conf->site) text_printf(problems, " (site \"%s\" is down until then)", conf->site);
+        text_add_char(problems, '\n');
+    }
+    text_fini(&why);
+    pem_fini(&pem);
+    ERR_clear_error();
+    return is_good;
+}
+
+void identity_fini(struct identity *id) {
+    for (size_t i = 0; i < id->name_count; i++) free(id->names[i]);
+    free(id->names);
+    free(id->path);
+    X509_free(id->leaf);
+    EVP_PKEY_free(id->key);
+    sk_X509_pop_free(id->chain, X509_free);
+    text_fini(&id->notes);
+    *id = (struct identity){0};
+}
+
+static bool read_files(struct identity *id, struct files *files,
+                       const struct tls_identity_conf *conf, struct pem *pem,
+                       struct text *problems) {
+    struct slice content;
+    char why[300];
+    if (!files_read(files, conf->cert, &content, why, sizeof why)) {
+        text_printf(problems, "%s; put the certificate there or correct its name\n", why);
+        return false;
+    }
+    bool is_whole = pem_read(pem, conf->cert, content, problems);
+    id->leaf = sk_X509_value(pem->certificates, 0);
+    if (id->leaf) {
+        X509_up_ref(id->leaf);
+        take_names(id);
+    }
+    return is_whole && (!conf->key || read_key_file(files, conf->key, pem, problems));
+}
+
+// A key file that is named wins over a key beside the certificate.
+static bool read_key_file(struct files *files, const char *path, struct pem *pem,
+                          struct text *problems) {
+    struct slice content;
+    struct pem other = {0};
+    char why[300];
+    if (!files_read(files, path, &content, why, sizeof why)) {
+        text_printf(problems, "%s; put the private key there or correct its name\n", why);
+        return false;
+    }
+    bool is_good = pem_read(&other, path, content, problems);
+    EVP_PKEY_free(pem->key);
+    pem->key = other.key;
+    pem->key_count = other.key_count;
+    other.key = NULL;
+    pem_fini(&other);
+    return is_good;
+}
+
+static void add_name(void *arg, struct slice name) {
+    struct identity *id = arg;
+    char **grown = realloc(id->names, (id->name_count + 1) * sizeof *grown);
+    CHECK(grown);
+    id->names = grown;
+    id->names[id->name_count] = strndup(name.at, name.len);
+    CHECK(id->names[id->name_count]);
+    id->name_count++;
+}
+
+static void take_names(struct identity *id) {
+    certificate_each_name(id->leaf, add_name, id);
+}
+
+// May it be served? `why` is the first objection with its remedy.
+static bool is_fit(struct identity *id, const struct pem *pem, const char *key_path,
+                   struct text *why) {
+    if (!id->leaf) {
+        text_add(
+            why,
+            SLICE("holds no certificate; put it there in PEM form (-----BEGIN CERTIFICATE-----)"));
+        return false;
+    }
+    id->kind = certificate_key_kind(id->leaf);
+    if (!has_its_key(id, pem, key_path, why) || !is_in_time(id->leaf, why)) return false;
+    if (id->kind == KEY_OTHER) {
+        text_add(why, SLICE("the kind of its key is not supported; use RSA, ECDSA or Ed25519"));
+        return false;
+    }
+    id->key = pem->key;
+    EVP_PKEY_up_ref(id->key);
+    id->chain = identity_order_chain(id->leaf, pem->certificates);
+    return is_strong(id, why);
+}
+
+static bool has_its_key(const struct identity *id, const struct pem *pem, const char *key_path,
+                        struct text *why) {
+    if (!pem->key) {
+        text_printf(why, "there is no private key for the certificate ");
+        certificate_add_title(why, id->leaf);
+        text_printf(why, " in %s; add it or name its file as key", key_path);
+        return false;
+    }
+    if (X509_check_private_key(id->leaf, pem->key) == 1) return true;
+    ERR_clear_error();
+    for (int i = 1; i < sk_X509_num(pem->certificates); i++) {
+        const X509 *other = sk_X509_value(pem->certificates, i);
+        if (X509_check_private_key(other, pem->key) != 1) continue;
+        text_add(why, SLICE("the certificate of the private key, "));
+        certificate_add_title(why, other);
+        text_printf(why, ", is number %d in the file; move it to the top", i + 1);
+        return false;
+    }
+    text_add(why, SLICE("the private key does not match the certificate "));
+    certificate_add_title(why, id->leaf);
+    text_printf(why, "; put the key that the certificate was requested with into %s",
+                strcmp(key_path, id->path) == 0 ? "the file" : key_path);
+    return false;
+}
+
+static bool is_in_time(const X509 *cert, struct text *why) {
+    bool is_late = certificate_is_expired(cert);
+    if (!is_late && !certificate_is_too_new(cert)) return true;
+    text_add(why, SLICE("the certificate "));
+    certificate_add_title(why, cert);
+    text_add(why, is_late ? SLICE(" expired on ") : SLICE(" is not valid before "));
+    certificate_add_time(why, is_late ? X509_get0_notAfter(cert) : X509_get0_notBefore(cert));
+    text_add(why, is_late ? SLICE("; renew it") : SLICE("; check this machine's clock"));
+    return false;
+}
+
+static bool is_strong(const struct identity *id, struct text *why) {
+    for (int i = -1; i < sk_X509_num(id->chain); i++) {
+        const X509 *cert = i < 0 ? id->leaf : sk_X509_value(id->chain, i);
+        struct text weakness;
+        text_init(&weakness, 200);
+        bool is_weak = certificate_is_weak(cert, &weakness);
+        if (is_weak) {
+            text_add(why,
+                     i < 0 ? SLICE("the certificate ") : SLICE("the intermediate certificate "));
+            certificate_add_title(why, cert);
+            text_printf(why, " is too weak: %s; %s", text_string(&weakness),
+                        i < 0 ? "have it issued anew with SHA-256 and RSA 2048 or P-256"
+                              : "ask the issuer for a chain without it");
+        }
+        text_fini(&weakness);
+        if (is_weak) return false;
+        // An expired intermediate is as useless as an expired leaf.
+        if (i >= 0 && !is_in_time(cert, why)) return false;
+    }
+    return true;
+}
+
+// Says where what is sent differs from what the file holds.
+static void note_chain(struct identity *id, const struct pem *pem) {
+    int sent = sk_X509_num(id->chain), rest = sk_X509_num(pem->certificates) - 1;
+    for (int i = 0; i < sent && i < rest; i++) {
+        if (X509_cmp(sk_X509_value(id->chain, i), sk_X509_value(pem->certificates, i + 1)) == 0)
+            continue;
+        text_printf(&id->notes, "%s: the chain was not in order; it is sent in order\n", id->path);
+        break;
+    }
+    if (rest > sent)
+        text_printf(
+            &id->notes,
+            "%s: %d of %d certificates are not part of the chain or are its root; not sent\n",
+            id->path, rest - sent, rest + 1);
+    if (sent == 0 && !certificate_is_self_issued(id->leaf))
+        text_printf(&id->notes,
+                    "%s: no intermediate certificate; clients that do not have it will refuse\n",
+                    id->path);
+    if (pem->key_count > 1)
+        text_printf(&id->notes, "%s: %zu private keys; the first one is used\n", id->path,
+                    pem->key_count);
+}
+
+STACK_OF(X509) * identity_order_chain(X509 *leaf, const STACK_OF(X509) * pool) {
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    CHECK(chain);
+    X509 *last = leaf;
+    while (sk_X509_num(chain) < IDENTITY_CHAIN_MAX && !certificate_is_self_issued(last)) {
+        X509 *issuer = issuer_of(last, pool, chain);
+        if (!issuer || certificate_is_self_issued(issuer)) break;
+        X509_up_ref(issuer);
+        CHECK(sk_X509_push(chain, issuer) > 0);
+        last = issuer;
+    }
+    ERR_clear_error();
+    return chain;
+}
+
+// By name and key identifier, then by signature; of several the one with the most merit, then the first.
+static X509 *issuer_of(X509 *cert, const STACK_OF(X509) * pool, const STACK_OF(X509) * used) {
+    X509 *best = NULL;
+    int best_merit = -1;
+    for (int i = 0; i < sk_X509_num(pool); i++) {
+        X509 *candidate = sk_X509_value(pool, i);
+        int merit = merit_of(candidate);
+        if (candidate == cert || merit <= best_merit || has(used, candidate)) continue;
+        if (X509_check_issued(candidate, cert) != X509_V_OK) continue;
+        if (X509_verify(cert, X509_get0_pubkey(candidate)) != 1) continue;
+        best = candidate;
+        best_merit = merit;
+    }
+    return best;
+}
+
+static bool has(const STACK_OF(X509) * certs, const X509 *cert) {
+    for (int i = 0; i < sk_X509_num(certs); i++)
+        if (X509_cmp(sk_X509_value(certs, i), cert) == 0) return true;
+    return false;
+}
+
+// Root certificates come last: they are not sent. (Between two good ones the order of the file decides.)
+static int merit_of(const X509 *cert) {
+    struct text unused;
+    text_init(&unused, 200);
+    bool is_poor = certificate_is_expired(cert) || certificate_is_weak(cert, &unused);
+    text_fini(&unused);
+    return certificate_is_self_issued(cert) ? 0 : is_poor ? 1 : 2;
+}
+
+bool tls_identity_check(struct files *files, const struct tls_identity_conf *identity,
+                        struct text *problems) {
+    struct identity id;
+    bool is_good = identity_load(&id, files, identity, problems);
+    struct slice notes = text_slice(&id.notes);
+    while (notes.len > 0) log_info("%.*s", SLICE_ARGS(slice_cut(&notes, '\n')));
+    identity_fini(&id);
+    return is_good;
+}

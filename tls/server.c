@@ -1,0 +1,308 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <openssl/err.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+
+#include "core/check.h"
+#include "core/hostname.h"
+#include "tls/identity.h"
+#include "tls/layer.h"
+#include "tls/name_table.h"
+#include "tls/profile.h"
+#include "tls/tickets.h"
+#include "tls/tls.h"
+#include "tls/wire.h"
+
+#define PATH_BYTES_MAX   4096
+#define SECURE_HEAP_SIZE (64u << 20) // address space only; pages are used as keys come
+#define SECURE_HEAP_UNIT 64
+
+// One SSL_CTX for each combination of certificates that some name has: one of RSA and one of ECDSA, say. Handshakes
+// begin with `first`, which has none, and change to the answer for their name in the ClientHello callback.
+struct answer {
+    struct answer *next;
+    const struct identity *identities[KEY_KINDS];
+    SSL_CTX *ssl_ctx;
+};
+struct tls_server {
+    struct identity **identities; // usable ones, those of sites first
+    size_t identity_count;
+    struct name_table names;
+    struct answer *answers[256]; // by their first identity's address
+    SSL_CTX *first;
+    SSL_CTX *fallback; // of `answers`, for names that nobody has; NULL: they are refused
+    BIO_METHOD *wire_method;
+    struct tickets *tickets; // NULL: none
+    char *profile_name;
+};
+
+static void load_identities(struct tls_server *t, struct files *files,
+                            const struct tls_server_conf *conf, struct text *problems);
+static void load_directory(struct tls_server *t, struct files *files,
+                           const struct tls_server_conf *conf, struct text *problems);
+static void load_one(struct tls_server *t, struct files *files,
+                     const struct tls_identity_conf *conf, struct text *problems);
+static bool is_named_by_site(const struct tls_server_conf *conf, const char *path);
+static void make_answers(struct tls_server *t);
+static SSL_CTX *answer_for(struct tls_server *t,
+                           const struct identity *const identities[KEY_KINDS]);
+static SSL_CTX *new_ssl_ctx(struct tls_server *t);
+static void choose_fallback(struct tls_server *t, const struct tls_server_conf *conf,
+                            struct text *problems);
+static int on_client_hello(SSL *ssl, int *alert, void *arg);
+static bool read_name(SSL *ssl, struct slice *name);
+static int refuse(SSL *ssl, int *alert, int which, struct slice name);
+static void bind_sessions(SSL *ssl, struct slice name);
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                           const unsigned char *offered, unsigned len, void *arg);
+
+struct tls_server *tls_server_new(struct files *files, const struct tls_server_conf *conf,
+                                  struct text *problems) {
+    struct tls_server *t = calloc(1, sizeof *t);
+    CHECK(t);
+    // Private keys live in memory of their own, which core dumps leave out.
+    if (!CRYPTO_secure_malloc_initialized())
+        CRYPTO_secure_malloc_init(SECURE_HEAP_SIZE, SECURE_HEAP_UNIT);
+    t->profile_name = conf->profile ? strdup(conf->profile) : NULL;
+    t->wire_method = wire_method_new();
+    t->tickets = conf->has_tickets ? tickets_new(conf->ticket_keys) : NULL;
+    load_identities(t, files, conf, problems);
+    if (conf->certificates && *conf->certificates) load_directory(t, files, conf, problems);
+    t->first = new_ssl_ctx(t);
+    SSL_CTX_set_client_hello_cb(t->first, on_client_hello, t);
+    make_answers(t);
+    if (!conf->strict_sni) choose_fallback(t, conf, problems);
+    return t;
+}
+
+void tls_server_free(struct tls_server *t) {
+    if (!t) return;
+    for (size_t i = 0; i < sizeof t->answers / sizeof *t->answers; i++) {
+        for (struct answer *a = t->answers[i], *next; a; a = next) {
+            next = a->next;
+            SSL_CTX_free(a->ssl_ctx);
+            free(a);
+        }
+    }
+    SSL_CTX_free(t->first);
+    name_table_fini(&t->names);
+    for (size_t i = 0; i < t->identity_count; i++) {
+        identity_fini(t->identities[i]);
+        free(t->identities[i]);
+    }
+    free(t->identities);
+    tickets_free(t->tickets);
+    BIO_meth_free(t->wire_method);
+    free(t->profile_name);
+    free(t);
+}
+
+bool tls_server_has_name(const struct tls_server *t, struct slice host) {
+    const struct name_entry *e = name_table_find(&t->names, host);
+    return e && name_entry_is_usable(e);
+}
+
+size_t tls_server_count(const struct tls_server *t) {
+    return t->identity_count;
+}
+
+void tls_accept(struct tls_server *t, struct stream *s) {
+    SSL *ssl = SSL_new(t->first);
+    CHECK(ssl);
+    SSL_set_accept_state(ssl);
+    stream_add_layer(s, &tls_layer_ops, tls_layer_new(ssl, t->wire_method));
+}
+
+// --- certificates and their names ---
+
+static void load_identities(struct tls_server *t, struct files *files,
+                            const struct tls_server_conf *conf, struct text *problems) {
+    for (size_t i = 0; i < conf->identity_count; i++)
+        load_one(t, files, &conf->identities[i], problems);
+}
+
+static void load_directory(struct tls_server *t, struct files *files,
+                           const struct tls_server_conf *conf, struct text *problems) {
+    char pattern[PATH_BYTES_MAX];
+    const char *slash = conf->certificates[strlen(conf->certificates) - 1] == '/' ? "" : "/";
+    snprintf(pattern, sizeof pattern, "%s%s*.pem", conf->certificates, slash);
+    const char *const *paths = NULL;
+    size_t count = files_glob(files, pattern, &paths);
+    if (count == 0)
+        text_printf(problems,
+                    "%s: no *.pem file in it; put each certificate with its key and chain there\n",
+                    conf->certificates);
+    for (size_t i = 0; i < count; i++) {
+        if (is_named_by_site(conf, paths[i])) continue;
+        load_one(t, files, &(struct tls_identity_conf){.cert = paths[i]}, problems);
+    }
+}
+
+static bool is_named_by_site(const struct tls_server_conf *conf, const char *path) {
+    for (size_t i = 0; i < conf->identity_count; i++)
+        if (strcmp(conf->identities[i].cert, path) == 0) return true;
+    return false;
+}
+
+// Claims the names, also those of a certificate that cannot be used: they are refused, not answered by another.
+static void load_one(struct tls_server *t, struct files *files,
+                     const struct tls_identity_conf *conf, struct text *problems) {
+    struct identity *id = calloc(1, sizeof *id);
+    CHECK(id);
+    bool is_good = identity_load(id, files, conf, problems);
+    const struct identity *holder = is_good ? id : NULL;
+    for (size_t i = 0; i < id->name_count; i++)
+        name_table_claim(&t->names, slice_of(id->names[i]), holder, CLAIM_BY_CERTIFICATE);
+    if (conf->site) name_table_claim(&t->names, slice_of(conf->site), holder, CLAIM_BY_SITE);
+    if (!is_good) {
+        identity_fini(id);
+        free(id);
+        return;
+    }
+    struct identity **grown = realloc(t->identities, (t->identity_count + 1) * sizeof *grown);
+    CHECK(grown);
+    t->identities = grown;
+    t->identities[t->identity_count++] = id;
+}
+
+static void make_answers(struct tls_server *t) {
+    for (size_t i = 0; i < t->names.size; i++) {
+        struct name_entry *e = &t->names.entries[i];
+        if (e->name && name_entry_is_usable(e)) e->answer = answer_for(t, e->identities);
+    }
+}
+
+static SSL_CTX *answer_for(struct tls_server *t,
+                           const struct identity *const identities[KEY_KINDS]) {
+    uintptr_t key = 0;
+    for (int i = 0; i < KEY_KINDS; i++) key = key * 31 + (uintptr_t)identities[i] / sizeof(void *);
+    struct answer **place =
+        &t->answers[(key ^ key >> 8) % (sizeof t->answers / sizeof *t->answers)];
+    for (struct answer *a = *place; a; a = a->next)
+        if (memcmp(a->identities, identities, sizeof a->identities) == 0) return a->ssl_ctx;
+    struct answer *a = calloc(1, sizeof *a);
+    CHECK(a);
+    memcpy(a->identities, identities, sizeof a->identities);
+    a->ssl_ctx = new_ssl_ctx(t);
+    for (int i = 0; i < KEY_KINDS; i++) {
+        const struct identity *id = identities[i];
+        if (id) CHECK(SSL_CTX_use_cert_and_key(a->ssl_ctx, id->leaf, id->key, id->chain, 1) == 1);
+    }
+    a->next = *place;
+    *place = a;
+    return a->ssl_ctx;
+}
+
+static SSL_CTX *new_ssl_ctx(struct tls_server *t) {
+    SSL_CTX *c = profile_new(t->profile_name, TLS_server_method());
+    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_alpn_select_cb(c, choose_protocol, NULL);
+    if (t->tickets) {
+        tickets_attach(t->tickets, c);
+    } else {
+        SSL_CTX_set_options(c, SSL_OP_NO_TICKET);
+        SSL_CTX_set_num_tickets(c, 0);
+    }
+    return c;
+}
+
+// For clients without SNI and names that no certificate has.
+static void choose_fallback(struct tls_server *t, const struct tls_server_conf *conf,
+                            struct text *problems) {
+    if (conf->default_name) {
+        const struct name_entry *e = name_table_find(&t->names, slice_of(conf->default_name));
+        if (e && e->answer) {
+            t->fallback = e->answer;
+            return;
+        }
+        text_printf(
+            problems,
+            "no usable certificate has the default name \"%s\"; names without a certificate "
+            "are refused\n",
+            conf->default_name);
+    } else if (t->identity_count > 0) {
+        const struct identity *only[KEY_KINDS] = {NULL}, *id = t->identities[0];
+        const struct name_entry *e =
+            id->name_count > 0 ? name_table_find(&t->names, slice_of(id->names[0])) : NULL;
+        only[id->kind] = id;
+        t->fallback = e && e->identities[id->kind] == id ? e->answer : answer_for(t, only);
+    }
+}
+
+// --- the ClientHello ---
+
+static int on_client_hello(SSL *ssl, int *alert, void *arg) {
+    struct tls_server *t = arg;
+    struct slice sent;
+    char name[HOSTNAME_MAX + 1];
+    if (!read_name(ssl, &sent)) return refuse(ssl, alert, SSL_AD_DECODE_ERROR, sent);
+    size_t len = sent.len > 0 ? hostname_normalise(sent, name) : 0;
+    struct slice host = {name, len};
+    if (len == 0 && sent.len > 0) return refuse(ssl, alert, SSL_AD_UNRECOGNIZED_NAME, sent);
+    const struct name_entry *e = name_table_find(&t->names, host);
+    SSL_CTX *answer = e ? e->answer : t->fallback;
+    if (!answer) return refuse(ssl, alert, SSL_AD_UNRECOGNIZED_NAME, host);
+    tls_layer_set_name(tls_layer_of(ssl), host);
+    bind_sessions(ssl, host);
+    return SSL_set_SSL_CTX(ssl, answer) ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
+}
+
+// The host_name of the server_name extension (RFC 6066 section 3); empty without one. False: malformed.
+static bool read_name(SSL *ssl, struct slice *name) {
+    const unsigned char *at;
+    size_t len;
+    *name = (struct slice){NULL, 0};
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &at, &len) != 1) return true;
+    if (len < 5 || (size_t)(at[0] << 8 | at[1]) != len - 2 || at[2] != TLSEXT_NAMETYPE_host_name)
+        return false;
+    size_t name_len = (size_t)(at[3] << 8 | at[4]);
+    if (name_len == 0 || name_len > len - 5) return false;
+    *name = (struct slice){(const char *)at + 5, name_len};
+    return true;
+}
+
+static int refuse(SSL *ssl, int *alert, int which, struct slice name) {
+    struct text why;
+    text_init(&why, 400);
+    text_add(&why, SLICE("TLS: "));
+    if (which == SSL_AD_DECODE_ERROR) {
+        text_add(&why, SLICE("the client's server name extension is malformed"));
+    } else if (name.len == 0) {
+        text_add(&why, SLICE("the client asked for no name (SNI)"));
+    } else {
+        text_add(&why, SLICE("no usable certificate for \""));
+        for (size_t i = 0; i < name.len && i < HOSTNAME_MAX; i++)
+            text_add_char(&why, name.at[i] > ' ' && name.at[i] < 0x7f ? name.at[i] : '?');
+        text_add_char(&why, '"');
+    }
+    tls_layer_explain(tls_layer_of(ssl), text_string(&why));
+    text_fini(&why);
+    *alert = which;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
+// A ticket is good for the name that it was made for and no other (CVE-2025-23419).
+static void bind_sessions(SSL *ssl, struct slice name) {
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    struct slice id = name.len > 0 ? name : SLICE("-");
+    if (id.len > SSL_MAX_SID_CTX_LENGTH) {
+        SHA256((const unsigned char *)id.at, id.len, digest);
+        id = (struct slice){(const char *)digest, sizeof digest};
+    }
+    CHECK(SSL_set_session_id_context(ssl, (const unsigned char *)id.at, (unsigned)id.len) == 1);
+}
+
+// http/1.1 or nothing: a client that offers only other protocols must not take our answer for one of theirs.
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                           const unsigned char *offered, unsigned len, void *arg) {
+    static const unsigned char http11[] = "\x08http/1.1";
+    (void)ssl, (void)arg;
+    unsigned char *chosen;
+    if (SSL_select_next_proto(&chosen, out_len, http11, sizeof http11 - 1, offered, len) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
