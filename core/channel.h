@@ -16,13 +16,13 @@ struct channel;
 
 #define CHANNEL_BODY_MAX    (60u << 10)
 #define CHANNEL_FDS_MAX     16
-#define CHANNEL_WAITING_MAX 1024 // messages that the kernel has not taken yet
+#define CHANNEL_WAITING_MAX 256 // messages that the kernel has not taken yet
 
 // Two connected ends, non-blocking and close-on-exec. False and errno.
 bool channel_pair(int ends[2]);
 
-// The body is valid during the call. The descriptors are close-on-exec; the callee keeps one by setting its place
-// to -1, the others are closed after the call.
+// The body is valid during the call. The descriptors are close-on-exec; the callee keeps one by setting its place to
+// -1, the others are closed after the call. They are fewer than were sent when this process has none left.
 typedef void message_fn(void *arg, unsigned type, struct slice body, int *fds, size_t fd_count);
 
 struct channel_conf {
