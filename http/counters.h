@@ -35,6 +35,11 @@ static inline void count_add(struct counters *c, enum counter which, uint64_t n)
     __atomic_store_n(&c->at[which], now + n, __ATOMIC_RELAXED);
 }
 
+// The counter of a row of fails.def (`fail` is an enum fail, not FAIL_NONE).
+static inline enum counter count_of_fail(unsigned fail) {
+    return (enum counter)(COUNTER_FIRST_FAILURE + fail - 1);
+}
+
 // For the metrics page: "requests_total"; of a failure the name of its row: "NO_SITE".
 const char *counter_name(enum counter which);
 const char *counter_help(enum counter which);

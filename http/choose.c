@@ -1,0 +1,143 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <stdio.h>
+
+#include "core/check.h"
+#include "http/exchange_parts.h"
+
+// An id that a trusted client gives its request is taken over up to this length.
+enum { REQUEST_ID_MAX = 128 };
+
+static void name_request(struct exchange *x);
+static struct slice scheme_of(const struct exchange *x);
+static enum fail fail_of(enum refused refused);
+static bool needs_https(const struct exchange *x, struct slice scheme);
+static void redirect_to_https(struct exchange *x);
+static bool field_by_name(void *fields, struct slice name, unsigned nth, struct slice *value);
+static bool field_by_number(void *fields, unsigned i, struct slice *name, struct slice *value);
+static void set_field(void *fields, struct slice name, const struct slice *value);
+
+enum fail choose_route(struct exchange *x) {
+    name_request(x);
+    if (x->service->conf.local) return FAIL_NONE;
+    const struct request_head *head = &x->request;
+    struct route_request request = {
+        .id = x->request_id,
+        .method = head->method_text,
+        .scheme = scheme_of(x),
+        .host = head->host,
+        .authority = head->authority,
+        .path = head->path,
+        .query = head->query,
+        .uri = head->has_query ? slice_from(head->path.at, head->query.at + head->query.len)
+                               : head->path,
+        .client = &x->who->address,
+        .client_tls = x->who->listen->is_tls,
+        .local_port = address_port(&x->who->listen->address),
+        .field = field_by_name,
+        .field_at = field_by_number,
+        .set_field = set_field,
+        .fields = x,
+    };
+    enum progress progress = route_decide(x->generation->config, &request, x->arena, &x->answer);
+    CHECK(progress == READY); // functions that wait are not in this version
+    if (x->answer.kind == ANSWER_REFUSED) return fail_of(x->answer.refused);
+    if (needs_https(x, request.scheme)) redirect_to_https(x);
+    return FAIL_NONE;
+}
+
+static void name_request(struct exchange *x) {
+    const struct field *given = fields_find(&x->request.fields, FIELD_X_REQUEST_ID);
+    if (given && x->who->is_trusted && given->value.len <= REQUEST_ID_MAX &&
+        is_token(given->value)) {
+        x->request_id = given->value;
+        return;
+    }
+    static const char hex[] = "0123456789abcdef";
+    struct service *s = x->service;
+    uint64_t low =
+        s->id_prefix + s->id_next++ * 0x9e3779b97f4a7c15u; // steps through all numbers once
+    uint64_t high = s->id_prefix >> 32 ^ s->conf.worker;
+    char *id = arena_alloc(x->arena, 24);
+    for (int i = 0; i < 8; i++) id[i] = hex[high >> (28 - 4 * i) & 15];
+    for (int i = 0; i < 16; i++) id[8 + i] = hex[low >> (60 - 4 * i) & 15];
+    x->request_id = (struct slice){id, 24};
+}
+
+// As the client used it: a trusted proxy before us says so.
+static struct slice scheme_of(const struct exchange *x) {
+    if (x->who->listen->is_tls) return SLICE("https");
+    const struct field *said = fields_find(&x->request.fields, FIELD_X_FORWARDED_PROTO);
+    bool is_https = x->who->is_trusted && said && slice_equals_nocase(said->value, SLICE("https"));
+    return is_https ? SLICE("https") : SLICE("http");
+}
+
+static enum fail fail_of(enum refused refused) {
+    switch (refused) {
+    case REFUSED_NO_SITE: return FAIL_NO_SITE;
+    case REFUSED_NO_PATH: return FAIL_NO_PATH;
+    case REFUSED_DENIED: return FAIL_DENIED;
+    case REFUSED_BAD_KEY: return FAIL_BAD_KEY;
+    case REFUSED_SCRIPT: return FAIL_SCRIPT;
+    case REFUSED_BAD_PATH: return FAIL_BAD_PATH;
+    case REFUSED_NEEDS_HTTPS: break;
+    }
+    return FAIL_NONE;
+}
+
+// A plain port sends to HTTPS where the name has a certificate; what redirects anyway does so at once.
+static bool needs_https(const struct exchange *x, struct slice scheme) {
+    const struct generation *g = x->generation;
+    if (!g->tls || scheme.len != 4 || x->answer.kind == ANSWER_REDIRECT) return false;
+    return !x->who->listen->keeps_plain && tls_server_has_name(g->tls, x->request.host);
+}
+
+static void redirect_to_https(struct exchange *x) {
+    const struct config *c = x->generation->config;
+    const struct request_head *head = &x->request;
+    int port = 443;
+    for (size_t i = 0; i < c->listen_count; i++) {
+        if (!c->listens[i].is_tls) continue;
+        port = address_port(&c->listens[i].address);
+        break;
+    }
+    struct slice uri = head->path;
+    if (head->has_query) uri = slice_from(head->path.at, head->query.at + head->query.len);
+    char port_text[8] = "";
+    if (port != 443 && port != 0) snprintf(port_text, sizeof(port_text), ":%d", port);
+    x->answer.kind = ANSWER_REDIRECT;
+    x->answer.status = head->method == METHOD_GET || head->method == METHOD_HEAD ? 301 : 308;
+    x->answer.location = arena_printf(x->arena, "https://%.*s%s%.*s", SLICE_ARGS(head->host),
+                                      port_text, SLICE_ARGS(uri));
+}
+
+// --- the request's fields, for functions of the route file ---
+
+static bool field_by_name(void *fields, struct slice name, unsigned nth, struct slice *value) {
+    const struct exchange *x = fields;
+    for (unsigned i = 0; i < x->request.fields.count; i++) {
+        const struct field *f = &x->request.fields.at[i];
+        if (!slice_equals_nocase(f->name, name) || nth-- > 0) continue;
+        *value = f->value;
+        return true;
+    }
+    return false;
+}
+
+static bool field_by_number(void *fields, unsigned i, struct slice *name, struct slice *value) {
+    const struct exchange *x = fields;
+    if (i >= x->request.fields.count) return false;
+    *name = x->request.fields.at[i].name;
+    *value = x->request.fields.at[i].value;
+    return true;
+}
+
+static void set_field(void *fields, struct slice name, const struct slice *value) {
+    struct exchange *x = fields;
+    fields_remove_name(&x->request.fields, name);
+    if (!value) return;
+    struct slice name_copy = arena_copy(x->arena, name);
+    fields_add(&x->request.fields, x->arena, field_id_of(name), name_copy,
+               arena_copy(x->arena, *value));
+}

@@ -1,0 +1,334 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "http/client_conn.h"
+
+#include <stdlib.h>
+
+#include "core/check.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "http/exchange.h"
+#include "http/message/proxy_header.h"
+#include "http/message/writer.h"
+#include "http/service_parts.h"
+#include "tls/tls.h"
+
+// After the last answer a client gets this long to read it while we drop what it still sends: closing with
+// unread input would reset the connection and may destroy the answer on its way (RFC 9112 section 9.6).
+enum { LINGER_MS = 30000, LINGER_IDLE_MS = 5000 };
+// No next exchange is begun while this much of earlier answers waits for a client that does not read.
+enum { UNREAD_ANSWERS_MAX = 64 * 1024, UNREAD_ANSWER_MS = 60000 };
+
+enum client_state {
+    CLIENT_PROXY_HEADER,
+    CLIENT_HANDSHAKE,
+    CLIENT_IDLE,
+    CLIENT_EXCHANGE,
+    CLIENT_LINGER,
+};
+
+struct client_conn {
+    struct client_conn *next, *prev;
+    enum client_state state;
+    unsigned requests;
+    struct service *service;
+    struct generation *generation; // the one it was accepted with
+    struct stream *stream;
+    struct exchange *exchange;
+    struct timer timer;
+    uint64_t linger_until_ms;
+    struct client_facts facts;
+};
+
+static void on_wake(void *arg);
+static bool advance(struct client_conn *c);
+static bool read_proxy_header(struct client_conn *c);
+static bool begin_tls(struct client_conn *c);
+static bool finish_handshake(struct client_conn *c);
+static bool begin_exchange(struct client_conn *c);
+static void linger(struct client_conn *c);
+static void enter(struct client_conn *c, enum client_state state, unsigned limit_ms);
+static void on_time(void *arg);
+static bool is_still_reading(const struct client_conn *c);
+static void set_client(struct client_conn *c, const struct address *client);
+static void refuse(struct client_conn *c, enum fail why, const char *text);
+static void close_conn(struct client_conn *c);
+static const struct client_ops http1_ops;
+
+struct client_conn *client_conn_new(struct service *s, const struct listen_conf *listen, int fd,
+                                    const struct address *client) {
+    struct client_conn *c = calloc(1, sizeof(*c));
+    CHECK(c);
+    c->service = s;
+    c->generation = generation_ref(s->generation);
+    c->stream = stream_new(s->conf.loop, fd);
+    stream_set_owner(c->stream, on_wake, c);
+    timer_init(&c->timer, s->conf.loop, on_time, c);
+    c->facts.listen = listen;
+    c->facts.tls = "-";
+    c->facts.fd = fd;
+    set_client(c, client);
+    for (size_t i = 0; i < listen->trust.count; i++)
+        c->facts.is_trusted |= network_has(&listen->trust.at[i], client);
+    c->next = s->clients;
+    if (c->next) c->next->prev = c;
+    s->clients = c;
+    s->client_count++;
+    count_add(s->conf.counters, COUNT_CLIENTS, 1);
+    count_add(s->conf.counters, COUNT_CLIENTS_OPEN, 1);
+    if (listen->has_proxy_header)
+        enter(c, CLIENT_PROXY_HEADER, listen->handshake_ms);
+    else
+        begin_tls(c);
+    return c;
+}
+
+struct client_conn *client_conn_next(const struct client_conn *c) {
+    return c->next;
+}
+
+void client_conn_drain(struct client_conn *c) {
+    if (c->state != CLIENT_EXCHANGE && c->state != CLIENT_LINGER) close_conn(c);
+}
+
+void client_conn_cut(struct client_conn *c) {
+    if (c->exchange) exchange_cut(c->exchange);
+    close_conn(c);
+}
+
+static void on_wake(void *arg) {
+    struct client_conn *c = arg;
+    while (advance(c)) continue;
+}
+
+// One step of the connection's life. False: nothing more to do now (or c is gone).
+static bool advance(struct client_conn *c) {
+    switch (c->state) {
+    case CLIENT_PROXY_HEADER: return read_proxy_header(c);
+    case CLIENT_HANDSHAKE: return finish_handshake(c);
+    case CLIENT_IDLE: return begin_exchange(c);
+    case CLIENT_EXCHANGE: exchange_wake(c->exchange); return false;
+    case CLIENT_LINGER: linger(c); return false;
+    }
+    return false;
+}
+
+static bool read_proxy_header(struct client_conn *c) {
+    size_t used = 0;
+    bool is_local = false;
+    struct address named;
+    if (!c->facts.is_trusted) {
+        refuse(c, FAIL_PROXY_HEADER, "the address is not in `trust`");
+        return false;
+    }
+    struct slice in = stream_peek(c->stream);
+    enum proxy_event event = proxy_header_parse(in, &used, &named, &is_local);
+    if (event == PROXY_MORE && stream_end(c->stream) == STREAM_OPEN) return false;
+    if (event != PROXY_DONE) {
+        refuse(c, FAIL_PROXY_HEADER, "the header is missing or malformed");
+        return false;
+    }
+    stream_consume(c->stream, used);
+    if (!is_local) set_client(c, &named);
+    return begin_tls(c);
+}
+
+static bool begin_tls(struct client_conn *c) {
+    const struct listen_conf *listen = c->facts.listen;
+    if (!listen->is_tls) {
+        enter(c, CLIENT_IDLE, listen->keepalive_ms);
+        return true;
+    }
+    tls_accept(c->generation->tls, c->stream);
+    enter(c, CLIENT_HANDSHAKE, listen->handshake_ms);
+    return true;
+}
+
+static bool finish_handshake(struct client_conn *c) {
+    switch (stream_handshake(c->stream)) {
+    case PENDING:
+        if (stream_end(c->stream) == STREAM_OPEN) return false;
+        refuse(c, FAIL_HANDSHAKE, "the client closed the connection");
+        return false;
+    case BROKEN: refuse(c, FAIL_HANDSHAKE, stream_failure(c->stream)); return false;
+    case READY: break;
+    }
+    c->facts.tls = tls_version(c->stream);
+    enter(c, CLIENT_IDLE, c->facts.listen->keepalive_ms);
+    return true;
+}
+
+static bool begin_exchange(struct client_conn *c) {
+    if (stream_input_len(c->stream) == 0) {
+        if (stream_end(c->stream) != STREAM_OPEN) close_conn(c);
+        return false;
+    }
+    if (stream_backlog(c->stream) > UNREAD_ANSWERS_MAX) return false;
+    enter(c, CLIENT_EXCHANGE, 0);
+    c->requests++;
+    c->exchange = exchange_new(c->service, &http1_ops, c, &c->facts);
+    exchange_wake(c->exchange);
+    return false;
+}
+
+static void linger(struct client_conn *c) {
+    stream_consume(c->stream, stream_input_len(c->stream));
+    bool is_over = stream_end(c->stream) != STREAM_OPEN || clock_ms() >= c->linger_until_ms;
+    bool is_written = stream_is_shut(c->stream) || stream_end(c->stream) == STREAM_FAILED;
+    if (is_over && is_written)
+        close_conn(c);
+    else
+        timer_set(&c->timer, LINGER_IDLE_MS);
+}
+
+static void enter(struct client_conn *c, enum client_state state, unsigned limit_ms) {
+    c->state = state;
+    if (limit_ms)
+        timer_set(&c->timer, limit_ms);
+    else
+        timer_clear(&c->timer);
+}
+
+static void on_time(void *arg) {
+    struct client_conn *c = arg;
+    if (is_still_reading(c)) {
+        timer_set(&c->timer, LINGER_IDLE_MS);
+        return;
+    }
+    if (c->state == CLIENT_HANDSHAKE)
+        refuse(c, FAIL_HANDSHAKE, "the handshake took too long");
+    else if (c->state == CLIENT_PROXY_HEADER)
+        refuse(c, FAIL_PROXY_HEADER, "the header took too long");
+    else
+        close_conn(c);
+}
+
+// Is the client taking what we wrote, however slowly?
+static bool is_still_reading(const struct client_conn *c) {
+    return stream_backlog(c->stream) > 0 &&
+           clock_ms() - stream_last_output_ms(c->stream) < UNREAD_ANSWER_MS;
+}
+
+static void set_client(struct client_conn *c, const struct address *client) {
+    char text[ADDRESS_TEXT_MAX];
+    c->facts.address = *client;
+    address_format_ip(client, text);
+    size_t len = strnlen(text, sizeof(c->facts.ip) - 1);
+    memcpy(c->facts.ip, text, len);
+    c->facts.ip[len] = '\0';
+}
+
+// A connection that ends before any exchange. Alerts that the handshake left are written.
+static void refuse(struct client_conn *c, enum fail why, const char *text) {
+    count_add(c->service->conf.counters, count_of_fail(why), 1);
+    log_repeated(LOG_LEVEL_INFO, fail_row(why)->name, "client %s: %s: %s", c->facts.ip,
+                 fail_row(why)->text, text);
+    stream_flush(c->stream);
+    close_conn(c);
+}
+
+static void close_conn(struct client_conn *c) {
+    struct service *s = c->service;
+    count_add(s->conf.counters, COUNT_CLIENTS_OPEN, (uint64_t)-1);
+    count_add(s->conf.counters, COUNT_BYTES_FROM_CLIENTS, stream_bytes_in(c->stream));
+    count_add(s->conf.counters, COUNT_BYTES_TO_CLIENTS, stream_bytes_out(c->stream));
+    timer_fini(&c->timer);
+    stream_free(c->stream);
+    *(c->prev ? &c->prev->next : &s->clients) = c->next;
+    if (c->next) c->next->prev = c->prev;
+    s->client_count--;
+    generation_unref(c->generation);
+    free(c);
+    service_check_drained(s);
+}
+
+// --- what the exchange asks of its client ---
+
+static enum progress read_head(void *client, struct parser *parser, struct request_head *head,
+                               enum fail *why, enum refusal *refusal) {
+    (void)head;
+    struct client_conn *c = client;
+    struct slice in;
+    while ((in = stream_peek(c->stream)).len > 0) {
+        struct fed fed;
+        enum parse_event event = parser_feed(parser, in, &fed);
+        stream_consume(c->stream, fed.skip);
+        if (event == PARSE_HEAD) return READY;
+        if (event == PARSE_MORE) continue;
+        *why = FAIL_BAD_REQUEST;
+        *refusal = parser_refusal(parser);
+        return BROKEN;
+    }
+    if (stream_end(c->stream) == STREAM_OPEN) return PENDING;
+    *why = FAIL_CLIENT_GONE;
+    return BROKEN;
+}
+
+// An end of file counts as gone once all that came before it was used, as nginx has it: a client that only closed
+// its sending side cannot be told from one that closed both.
+static bool is_gone(void *client) {
+    struct client_conn *c = client;
+    enum stream_end end = stream_end(c->stream);
+    return end == STREAM_FAILED || (end != STREAM_OPEN && stream_input_len(c->stream) == 0);
+}
+
+static bool may_keep(void *client) {
+    struct client_conn *c = client;
+    return c->requests < c->facts.listen->keepalive_requests && !service_is_draining(c->service) &&
+           c->generation == c->service->generation;
+}
+
+static void send_head(void *client, const struct response_head *head) {
+    struct client_conn *c = client;
+    char *room = stream_reserve(c->stream, response_head_size(head));
+    stream_commit(c->stream, (size_t)(response_head_write(room, head) - room));
+}
+
+static void send_body(void *client, struct slice bytes) {
+    struct client_conn *c = client;
+    stream_write(c->stream, bytes);
+}
+
+static struct stream *client_stream(void *client) {
+    struct client_conn *c = client;
+    return c->stream;
+}
+
+static void end(void *client, enum client_end how) {
+    struct client_conn *c = client;
+    c->exchange = NULL;
+    switch (how) {
+    case CLIENT_KEEP:
+        enter(c, CLIENT_IDLE, c->facts.listen->keepalive_ms);
+        bool has_more = stream_input_len(c->stream) > 0 || stream_end(c->stream) != STREAM_OPEN;
+        if (has_more) stream_wake_later(c->stream);
+        break;
+    case CLIENT_CLOSE:
+        stream_shut(c->stream);
+        enter(c, CLIENT_LINGER, LINGER_IDLE_MS);
+        c->linger_until_ms = clock_ms() + LINGER_MS;
+        stream_set_input_max(c->stream, UNREAD_ANSWERS_MAX);
+        stream_wake_later(c->stream);
+        break;
+    case CLIENT_RESET:
+        setsockopt(stream_fd(c->stream), SOL_SOCKET, SO_LINGER, &(struct linger){1, 0},
+                   sizeof(struct linger));
+        close_conn(c);
+        break;
+    case CLIENT_ABORT:
+        stream_flush(c->stream);
+        close_conn(c);
+        break;
+    }
+}
+
+static const struct client_ops http1_ops = {
+    .read_head = read_head,
+    .is_gone = is_gone,
+    .may_keep = may_keep,
+    .send_head = send_head,
+    .send_body = send_body,
+    .stream = client_stream,
+    .end = end,
+};

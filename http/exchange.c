@@ -1,0 +1,537 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The life of an exchange, from top to bottom: the table of steps, the engine, then the steps in the order of life.
+//
+// A step looks at the state, never at the event that woke it, does what can be done now and returns the next step, or STEP_WAIT.
+// enter() is the only place that changes the step; exchange_wake() is the engine and the only place that frees. Two pumps run beside the
+// line: `upload` (request body, client to backend) and `download` (answer body, backend to client).
+
+#include "http/exchange.h"
+
+#include <stdlib.h>
+
+#include "core/check.h"
+#include "core/clock.h"
+#include "http/exchange_parts.h"
+#include "http/message/writer.h"
+
+typedef enum step step_fn(struct exchange *x);
+typedef unsigned limit_fn(const struct exchange *x); // milliseconds; 0: none
+
+static step_fn read_request_head, choose_backend, answer_locally, filter_request;
+static step_fn acquire_connection, send_request_head, read_response_head, filter_response;
+static step_fn send_response_head, relay_bodies, tunnel, answer_ourselves, answer_failure, finish;
+static limit_fn head_ms, connect_ms, first_byte_ms, no_limit;
+
+struct step_row {
+    const char *name;
+    step_fn *run;
+    limit_fn *limit_ms; // from entering the step, or from the last byte moved
+    enum fail if_late;
+};
+
+// clang-format off
+#define STEP(name, limit, if_late) [STEP_##name] = {#name, name, limit, if_late}
+static const struct step_row steps[] = {
+    STEP(read_request_head,  head_ms,       FAIL_HEAD_TIMEOUT),
+    STEP(choose_backend,     no_limit,      FAIL_NONE),
+    STEP(answer_locally,     first_byte_ms,     FAIL_SCRIPT),
+    STEP(filter_request,     no_limit,      FAIL_NONE),
+    STEP(acquire_connection, connect_ms,    FAIL_CONNECT_TIMEOUT),
+    STEP(send_request_head,  no_limit,      FAIL_NONE),
+    STEP(read_response_head, first_byte_ms, FAIL_BACKEND_TIMEOUT),
+    STEP(filter_response,    no_limit,      FAIL_NONE),
+    STEP(send_response_head, no_limit,      FAIL_NONE),
+    STEP(relay_bodies,       no_limit,      FAIL_NONE), // its pumps have theirs: pump_limits()
+    STEP(tunnel,             no_limit,      FAIL_NONE),
+    STEP(answer_ourselves,   no_limit,      FAIL_NONE),
+    STEP(answer_failure,     no_limit,      FAIL_NONE),
+    STEP(finish,             no_limit,      FAIL_NONE),
+};
+#undef STEP
+// clang-format on
+
+enum {
+    ARENA_FIRST_BYTES = 8 * 1024,
+    ARENA_MAX_BYTES = 2 << 20, // heads of both sides, several attempts, answers of route functions
+    SPARES_MAX = 256,
+    INTERIM_MAX = 16, // 1xx answers before the final one
+};
+
+static void enter(struct exchange *x, enum step next);
+static void run_pumps(struct exchange *x);
+static void meet_limits(struct exchange *x);
+static void set_limit(struct exchange *x);
+static struct limit limit_of(const struct exchange *x);
+static enum fail upload_failure(struct exchange *x);
+static enum step fail(struct exchange *x, enum fail why, const char *text);
+static bool may_retry(const struct exchange *x);
+static void end_attempt(struct exchange *x);
+static enum fail backend_end_reason(const struct exchange *x);
+static enum step pass_interim(struct exchange *x);
+static bool begin_attempt(struct exchange *x);
+static void await_response(struct exchange *x);
+static void begin_tunnel(struct exchange *x);
+static void settle_upload(struct exchange *x);
+static enum step cut(struct exchange *x);
+static bool may_reuse_backend(const struct exchange *x);
+static enum client_end how_to_end(const struct exchange *x);
+static void free_exchange(struct exchange *x);
+static void free_one_spare(struct service *s);
+
+// --- the engine ---
+
+struct exchange *exchange_new(struct service *s, const struct client_ops *ops, void *client,
+                              const struct client_facts *who) {
+    struct exchange *x = s->spare_exchanges;
+    if (x) {
+        s->spare_exchanges = x->next_spare;
+        s->spare_count--;
+    } else {
+        x = calloc(1, sizeof(*x));
+        CHECK(x);
+        x->arena = arena_new(ARENA_FIRST_BYTES, ARENA_MAX_BYTES);
+        x->request_parser = parser_new();
+        x->response_parser = parser_new();
+        timer_init(&x->timer, s->conf.loop, exchange_wake, x);
+    }
+    x->service = s;
+    x->generation = generation_ref(s->generation);
+    x->client_ops = ops;
+    x->client = client;
+    x->who = who;
+    x->at.began = clock_us();
+    x->answer.policy = &DEFAULT_POLICY;
+    x->client_bytes_in = stream_bytes_in(ops->stream(client));
+    x->client_bytes_out = stream_bytes_out(ops->stream(client));
+    s->exchange_count++;
+    enter(x, STEP_read_request_head);
+    parser_begin_request(x->request_parser, &x->request, x->arena, &REQUEST_LIMITS);
+    return x;
+}
+
+void exchange_wake(void *exchange) {
+    struct exchange *x = exchange;
+    run_pumps(x);
+    meet_limits(x);
+    while (x->step != STEP_over) {
+        enum step next = steps[x->step].run(x);
+        if (next == STEP_WAIT) {
+            set_limit(x);
+            return;
+        }
+        enter(x, next);
+        run_pumps(x);
+    }
+    enum client_end how = x->ending;
+    const struct client_ops *ops = x->client_ops;
+    void *client = x->client;
+    free_exchange(x);
+    ops->end(client, how);
+}
+
+void exchange_cut(struct exchange *x) {
+    if (x->fail == FAIL_NONE) x->fail = FAIL_SHUTDOWN;
+    end_attempt(x);
+    if (x->at.head_read) record_exchange(x);
+    free_exchange(x);
+}
+
+void exchange_free_spares(struct service *s) {
+    while (s->spare_exchanges) free_one_spare(s);
+}
+
+static void enter(struct exchange *x, enum step next) {
+    x->step = next;
+    x->step_ms = clock_ms();
+}
+
+static void run_pumps(struct exchange *x) {
+    if (x->upload.state == PUMP_RUNNING) pump_run(&x->upload);
+    if (x->download.state == PUMP_RUNNING) pump_run(&x->download);
+}
+
+// What may end an exchange at any step before its answer is complete: the client is gone, the request body is broken, something is late.
+static void meet_limits(struct exchange *x) {
+    if (x->step >= STEP_answer_ourselves) return;
+    enum fail why = upload_failure(x);
+    if (why == FAIL_NONE && x->step != STEP_tunnel && x->client_ops->is_gone(x->client))
+        why = FAIL_CLIENT_GONE;
+    struct limit limit = limit_of(x);
+    if (why == FAIL_NONE && clock_ms() >= limit.at_ms) why = limit.fail;
+    if (why != FAIL_NONE) enter(x, fail(x, why, NULL));
+}
+
+static enum fail upload_failure(struct exchange *x) {
+    if (x->upload.bytes > x->answer.policy->body_max_bytes) return FAIL_BODY_TOO_LARGE;
+    if (x->step == STEP_tunnel) return FAIL_NONE;
+    if (x->upload.state == PUMP_CUT) return FAIL_CLIENT_GONE;
+    if (x->upload.state != PUMP_BAD_SOURCE) return FAIL_NONE;
+    x->refusal = parser_refusal(x->request_parser);
+    return FAIL_BAD_REQUEST;
+}
+
+static void set_limit(struct exchange *x) {
+    struct limit limit = limit_of(x);
+    uint64_t now = clock_ms();
+    if (limit.fail == FAIL_NONE)
+        timer_clear(&x->timer);
+    else
+        timer_set(&x->timer, limit.at_ms > now ? limit.at_ms - now : 1);
+}
+
+static struct limit limit_of(const struct exchange *x) {
+    const struct step_row *row = &steps[x->step];
+    struct limit l = {UINT64_MAX, FAIL_NONE};
+    unsigned ms = row->limit_ms(x);
+    bool is_uploading = x->upload.state == PUMP_RUNNING;
+    uint64_t since_ms = x->step_ms > x->upload.moved_ms ? x->step_ms : x->upload.moved_ms;
+    if (ms && !is_uploading) l = (struct limit){since_ms + ms, row->if_late};
+    pump_limits(x, &l);
+    return l;
+}
+
+static enum step fail(struct exchange *x, enum fail why, const char *text) {
+    x->fail = why;
+    x->fail_text = text;
+    return STEP_answer_failure;
+}
+
+// The whole retry policy (HTTP-RULES, "When may a request be tried again").
+static bool may_retry(const struct exchange *x) {
+    const struct service *s = x->service;
+    unsigned budget = s->exchange_count / 5 > 3 ? s->exchange_count / 5 : 3;
+    bool is_possible = x->member && !x->status_sent && x->upload.bytes == 0 &&
+                       x->tries <= x->answer.policy->retries && s->retry_count < budget;
+    if (!is_possible) return false;
+    switch (fail_row(x->fail)->retry) {
+    case RETRY_NEVER: return false;
+    case RETRY_UNSENT: return true;
+    case RETRY_STALE: return !x->wants_fresh && method_is_idempotent(x->request.method);
+    }
+    return false;
+}
+
+static void end_attempt(struct exchange *x) {
+    forget_local_reply(x);
+    pump_stop(&x->upload);
+    pump_stop(&x->download);
+    if (x->backend) backend_conn_close(x->backend);
+    x->backend = NULL;
+}
+
+// --- the steps, in the order of life ---
+
+static enum step read_request_head(struct exchange *x) {
+    enum fail why = FAIL_NONE;
+    switch (
+        x->client_ops->read_head(x->client, x->request_parser, &x->request, &why, &x->refusal)) {
+    case PENDING: return STEP_WAIT;
+    case BROKEN: return fail(x, why, NULL);
+    case READY: break;
+    }
+    x->at.head_read = clock_us();
+    count_add(x->service->conf.counters, COUNT_REQUESTS, 1);
+    return STEP_choose_backend;
+}
+
+static unsigned head_ms(const struct exchange *x) {
+    return x->who->listen->head_ms;
+}
+
+static enum step choose_backend(struct exchange *x) {
+    enum fail why = choose_route(x);
+    if (why != FAIL_NONE) return fail(x, why, NULL);
+    if (x->service->conf.local) return STEP_answer_locally;
+    pump_set_bounds(&x->upload, x->answer.policy->low_bytes, x->answer.policy->high_bytes,
+                    x->arena);
+    pump_set_bounds(&x->download, x->answer.policy->low_bytes, x->answer.policy->high_bytes,
+                    x->arena);
+    return x->answer.kind == ANSWER_POOL ? STEP_filter_request : STEP_answer_ourselves;
+}
+
+static enum step answer_locally(struct exchange *x) {
+    switch (answer_from_within(x)) {
+    case PENDING: return STEP_WAIT;
+    case BROKEN: return fail(x, FAIL_BODY_TOO_LARGE, NULL);
+    case READY: break;
+    }
+    return STEP_filter_response;
+}
+
+static enum step filter_request(struct exchange *x) {
+    enum fail why = prepare_request(x);
+    return why == FAIL_NONE ? STEP_acquire_connection : fail(x, why, NULL);
+}
+
+static enum step acquire_connection(struct exchange *x) {
+    enum fail why = FAIL_NONE;
+    const char *text = NULL;
+    if (!x->backend && !begin_attempt(x)) return fail(x, x->fail ? x->fail : FAIL_NO_BACKEND, NULL);
+    switch (backend_conn_progress(x->backend, &why, &text)) {
+    case PENDING: return STEP_WAIT;
+    case BROKEN:
+        x->tried[x->member->index / 64] |= 1ull << (x->member->index % 64);
+        return fail(x, why, arena_string(x->arena, slice_of(text)));
+    case READY: break;
+    }
+    x->at.connected = clock_us();
+    x->fail = FAIL_NONE;
+    return STEP_send_request_head;
+}
+
+static unsigned connect_ms(const struct exchange *x) {
+    return x->answer.policy->connect_ms;
+}
+
+static bool begin_attempt(struct exchange *x) {
+    x->member = pool_choose(x->answer.pool, &x->answer, x->tried);
+    if (!x->member) return false;
+    x->backend_text = x->member->text;
+    x->tries++;
+    x->at.chosen = clock_us();
+    count_add(x->service->conf.counters, COUNT_ATTEMPTS, 1);
+    x->backend = backend_conn_borrow(&(struct backend_wish){
+        .service = x->service,
+        .generation = x->generation,
+        .pool = x->answer.pool,
+        .member = x->member,
+        .client = x->who,
+        .connect_ms = x->answer.policy->connect_ms,
+        .is_fresh = x->wants_fresh,
+        .on_wake = exchange_wake,
+        .arg = x,
+    });
+    return true;
+}
+
+static enum step send_request_head(struct exchange *x) {
+    struct stream *s = backend_conn_stream(x->backend);
+    if (stream_input_len(s) > 0) return fail(x, FAIL_BAD_ANSWER, "bytes came before the request");
+    address_request(x);
+    char *room = stream_reserve(s, request_head_size(&x->request_out));
+    stream_commit(s, (size_t)(request_head_write(room, &x->request_out) - room));
+    if (x->request.framing.kind != BODY_NONE)
+        pump_start(&x->upload, x->client_ops->stream(x->client), x->request_parser, s,
+                   x->request_out.framing.kind == BODY_CHUNKED);
+    await_response(x);
+    return STEP_read_response_head;
+}
+
+static void await_response(struct exchange *x) {
+    parser_begin_response(x->response_parser, &x->response, x->request.method, x->arena,
+                          &RESPONSE_LIMITS);
+}
+
+static enum step read_response_head(struct exchange *x) {
+    struct stream *s = backend_conn_stream(x->backend);
+    struct slice in;
+    while ((in = stream_peek(s)).len > 0) {
+        struct fed fed;
+        enum parse_event event = parser_feed(x->response_parser, in, &fed);
+        stream_consume(s, fed.skip);
+        if (event == PARSE_REFUSED) {
+            x->refusal = parser_refusal(x->response_parser);
+            return fail(x, FAIL_BAD_ANSWER, refusal_text(x->refusal));
+        }
+        if (event == PARSE_MORE) continue;
+        if (!x->at.first_byte) x->at.first_byte = clock_us();
+        return x->response.status < 200 ? pass_interim(x) : STEP_filter_response;
+    }
+    if (stream_end(s) == STREAM_OPEN) return STEP_WAIT;
+    return fail(x, backend_end_reason(x), stream_failure(s));
+}
+
+static unsigned first_byte_ms(const struct exchange *x) {
+    return x->answer.policy->first_byte_ms;
+}
+
+// The connection ended before an answer. On a used one, without a byte, it was most likely closed before our request came.
+static enum fail backend_end_reason(const struct exchange *x) {
+    bool is_stale = backend_conn_is_reused(x->backend) && !parser_has_begun(x->response_parser) &&
+                    x->interim_count == 0;
+    return is_stale ? FAIL_BACKEND_STALE : FAIL_BACKEND_CLOSED;
+}
+
+// A 1xx answer: passed on to who understands it; the final one is still to come (RFC 9110 section 15.2). 101 is final.
+static enum step pass_interim(struct exchange *x) {
+    if (x->response.status == 101) {
+        if (x->request_out.upgrade.len == 0)
+            return fail(x, FAIL_BAD_ANSWER, "101 that nobody asked for");
+        return STEP_filter_response;
+    }
+    if (++x->interim_count > INTERIM_MAX) return fail(x, FAIL_BAD_ANSWER, "too many 1xx answers");
+    if (x->request.minor_version > 0) {
+        struct response_head out;
+        forward_answer(x, true, &out);
+        x->client_ops->send_head(x->client, &out);
+    }
+    await_response(x);
+    return STEP_read_response_head;
+}
+
+static enum step filter_response(struct exchange *x) {
+    bool body_is_read = x->backend || x->upload.state == PUMP_IDLE || x->upload.state == PUMP_DONE;
+    bool may_keep = x->at.head_read && x->request.is_persistent && body_is_read &&
+                    x->client_ops->may_keep(x->client);
+    forward_answer(x, may_keep, &x->response_out);
+    return STEP_send_response_head;
+}
+
+static enum step send_response_head(struct exchange *x) {
+    x->status_sent = x->response_out.status;
+    x->client_ops->send_head(x->client, &x->response_out);
+    if (x->status_sent == 101) {
+        begin_tunnel(x);
+        return STEP_tunnel;
+    }
+    if (x->backend && x->response.framing.kind != BODY_NONE)
+        pump_start(&x->download, backend_conn_stream(x->backend), x->response_parser,
+                   x->client_ops->stream(x->client), x->response_out.framing.kind == BODY_CHUNKED);
+    if (!x->backend && x->request.method != METHOD_HEAD && x->own_body.len > 0) {
+        x->client_ops->send_body(x->client, x->own_body);
+        x->download.bytes = x->own_body.len;
+    }
+    return STEP_relay_bodies;
+}
+
+// Over when the answer is: a request body that is still coming is not waited for (RFC 9112 section 9.6; the client gets time to read).
+static enum step relay_bodies(struct exchange *x) {
+    switch (x->download.state) {
+    case PUMP_RUNNING: return STEP_WAIT;
+    case PUMP_CUT: return fail(x, FAIL_ANSWER_CUT, stream_failure(x->download.source));
+    case PUMP_BAD_SOURCE:
+        return fail(x, FAIL_BAD_ANSWER, refusal_text(parser_refusal(x->response_parser)));
+    case PUMP_NO_SINK: return fail(x, FAIL_CLIENT_GONE, NULL);
+    case PUMP_IDLE:
+    case PUMP_DONE: break;
+    }
+    return STEP_finish;
+}
+
+static void begin_tunnel(struct exchange *x) {
+    struct stream *client = x->client_ops->stream(x->client);
+    struct stream *backend = backend_conn_stream(x->backend);
+    pump_start(&x->upload, client, NULL, backend, false);
+    pump_start(&x->download, backend, NULL, client, false);
+    count_add(x->service->conf.counters, COUNT_TUNNELS, 1);
+}
+
+// Each direction ends for itself: what ended on one side is ended on the other.
+static enum step tunnel(struct exchange *x) {
+    if (x->upload.state == PUMP_DONE) stream_shut(x->upload.sink);
+    if (x->download.state == PUMP_DONE) stream_shut(x->download.sink);
+    if (x->upload.state == PUMP_RUNNING || x->download.state == PUMP_RUNNING) {
+        if (x->upload.state == PUMP_CUT || x->download.state == PUMP_NO_SINK)
+            return fail(x, FAIL_CLIENT_GONE, NULL);
+        if (x->download.state == PUMP_CUT || x->upload.state == PUMP_NO_SINK)
+            return fail(x, FAIL_ANSWER_CUT, NULL);
+        return STEP_WAIT;
+    }
+    return STEP_finish;
+}
+
+static enum step answer_ourselves(struct exchange *x) {
+    settle_upload(x);
+    prepare_routed_answer(x);
+    return STEP_filter_response;
+}
+
+// We answer without having asked anybody for the body: what of it is there already is read and dropped.
+static void settle_upload(struct exchange *x) {
+    if (!x->at.head_read || x->request.framing.kind == BODY_NONE) return;
+    if (x->upload.state == PUMP_DONE || x->fail == FAIL_CLIENT_GONE) return;
+    uint64_t bytes = x->upload.bytes;
+    pump_start(&x->upload, x->client_ops->stream(x->client), x->request_parser, NULL, false);
+    pump_run(&x->upload);
+    x->upload.bytes += bytes;
+}
+
+static enum step answer_failure(struct exchange *x) {
+    if (may_retry(x)) {
+        log_retry(x);
+        if (x->retries++ == 0) x->service->retry_count++;
+        x->wants_fresh = fail_row(x->fail)->retry == RETRY_STALE;
+        end_attempt(x);
+        x->member = NULL;
+        return STEP_acquire_connection;
+    }
+    bool is_body_done = x->upload.state == PUMP_DONE;
+    end_attempt(x);
+    if (x->status_sent || fail_row(x->fail)->status == 0) return cut(x);
+    if (!is_body_done) settle_upload(x);
+    prepare_failure(x);
+    return STEP_filter_response;
+}
+
+// No answer can be given, or the one that was begun cannot be completed: the client must not take it for whole (RFC 9112 section 8).
+static enum step cut(struct exchange *x) {
+    bool ends_like_whole = x->status_sent && x->response_out.framing.kind == BODY_UNTIL_CLOSE;
+    x->ending = ends_like_whole ? CLIENT_RESET : CLIENT_ABORT;
+    return STEP_finish;
+}
+
+static enum step finish(struct exchange *x) {
+    record_exchange(x);
+    if (x->ending == CLIENT_KEEP) x->ending = how_to_end(x);
+    if (x->backend && may_reuse_backend(x)) {
+        backend_conn_return(x->backend, &x->response);
+        x->backend = NULL;
+    }
+    return STEP_over;
+}
+
+static unsigned no_limit(const struct exchange *x) {
+    (void)x;
+    return 0;
+}
+
+// HTTP-RULES: the answer complete by its framing, the request sent, keep-alive on both sides (and no byte too many: backend_conn_return()).
+static bool may_reuse_backend(const struct exchange *x) {
+    bool has_answer =
+        x->response.framing.kind == BODY_NONE ||
+        (x->download.state == PUMP_DONE && x->response.framing.kind != BODY_UNTIL_CLOSE);
+    bool is_sent = x->request.framing.kind == BODY_NONE || x->upload.state == PUMP_DONE;
+    return x->fail == FAIL_NONE && has_answer && is_sent && x->response.is_persistent &&
+           x->status_sent != 101;
+}
+
+// After a whole answer.
+static enum client_end how_to_end(const struct exchange *x) {
+    bool is_read = x->request.framing.kind == BODY_NONE || x->upload.state == PUMP_DONE;
+    bool is_kept = x->response_out.is_persistent && is_read && x->status_sent != 101;
+    return is_kept ? CLIENT_KEEP : CLIENT_CLOSE;
+}
+
+static void free_exchange(struct exchange *x) {
+    struct service *s = x->service;
+    end_attempt(x);
+    timer_clear(&x->timer);
+    arena_reset(x->arena);
+    generation_unref(x->generation);
+    s->exchange_count--;
+    if (x->retries > 0) s->retry_count--;
+    *x = (struct exchange){
+        .arena = x->arena,
+        .request_parser = x->request_parser,
+        .response_parser = x->response_parser,
+        .timer = x->timer,
+        .next_spare = s->spare_exchanges,
+    };
+    s->spare_exchanges = x;
+    s->spare_count++;
+    while (s->spare_count > SPARES_MAX) free_one_spare(s);
+    service_check_drained(s);
+}
+
+static void free_one_spare(struct service *s) {
+    struct exchange *x = s->spare_exchanges;
+    s->spare_exchanges = x->next_spare;
+    s->spare_count--;
+    timer_fini(&x->timer);
+    parser_free(x->request_parser);
+    parser_free(x->response_parser);
+    arena_free(x->arena);
+    free(x);
+}

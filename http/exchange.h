@@ -1,0 +1,21 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "http/client.h"
+#include "http/service.h"
+
+// One request, its answer and everything between. The engine, the table of steps and the whole life stand in exchange.c, to be
+// read from top to bottom.
+struct exchange;
+
+// A new exchange for a client that has sent something. It frees itself after client_ops.end().
+struct exchange *exchange_new(struct service *s, const struct client_ops *ops, void *client,
+                              const struct client_facts *who);
+// Something may have changed: goes as far as it can. The exchange may be gone afterwards.
+void exchange_wake(void *exchange);
+// Ends it at once (the service stops); client_ops.end() is not called.
+void exchange_cut(struct exchange *x);
+// Frees the memory that finished exchanges left for the next ones.
+void exchange_free_spares(struct service *s);

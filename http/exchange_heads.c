@@ -1,0 +1,47 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "http/exchange_parts.h"
+
+// Our name in Via (RFC 9110 section 7.6.3).
+#define VIA_NAME SLICE("rsp")
+
+enum fail prepare_request(struct exchange *x) {
+    const struct policy *policy = x->answer.policy;
+    struct framing framing = x->request.framing;
+    if (framing.kind == BODY_LENGTH && framing.length > policy->body_max_bytes)
+        return FAIL_BODY_TOO_LARGE;
+    size_t words = (x->answer.pool->member_count + 63) / 64;
+    x->tried = arena_zalloc(x->arena, words * sizeof(*x->tried));
+    struct forward_options options = {
+        .client_ip = slice_of(x->who->ip),
+        .scheme = x->who->listen->is_tls ? SLICE("https") : SLICE("http"),
+        .request_id = x->request_id,
+        .via_name = VIA_NAME,
+        .is_trusted = x->who->is_trusted,
+        .adds_forwarded = policy->adds_forwarded,
+        .keeps_upgrade = x->request.upgrade.len > 0,
+        .expects_continue = x->request.expects_continue,
+        .is_chunked = framing.kind == BODY_CHUNKED,
+    };
+    bool is_new = forward_request(&x->request, &options, x->arena, &x->request_out);
+    return is_new ? FAIL_NONE : FAIL_LOOP;
+}
+
+void address_request(struct exchange *x) {
+    if (x->answer.policy->keeps_host) return;
+    const char *name = x->answer.pool->backend.tls_name;
+    struct slice host = slice_of(name ? name : x->member->endpoint.text);
+    for (unsigned i = 0; i < x->request_out.fields.count; i++)
+        if (x->request_out.fields.at[i].id == FIELD_HOST) x->request_out.fields.at[i].value = host;
+}
+
+void forward_answer(struct exchange *x, bool may_keep, struct response_head *out) {
+    struct answer_options options = {
+        .method = x->request.method,
+        .client_minor = x->request.minor_version,
+        .is_persistent = may_keep,
+        .via_name = x->backend ? VIA_NAME : (struct slice){0},
+    };
+    forward_response(&x->response, &options, x->arena, out);
+}

@@ -1,0 +1,110 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "http/backend_conn.h"
+#include "http/client.h"
+#include "http/message/forward.h"
+#include "http/service_parts.h"
+#include "routing/decide.h"
+
+// What is inside an exchange: for the files that carry out its steps (choose.c, own_answer.c, record.c). Only exchange.c changes its step.
+
+enum step {
+    STEP_WAIT, // not a step: "nothing more to do now"
+    STEP_read_request_head,
+    STEP_choose_backend,
+    STEP_answer_locally,
+    STEP_filter_request,
+    STEP_acquire_connection,
+    STEP_send_request_head,
+    STEP_read_response_head,
+    STEP_filter_response,
+    STEP_send_response_head,
+    STEP_relay_bodies,
+    STEP_tunnel,
+    STEP_answer_ourselves,
+    STEP_answer_failure,
+    STEP_finish,
+    STEP_over,
+};
+
+// The earliest moment at which something is too late, and what then.
+struct limit {
+    uint64_t at_ms;
+    enum fail fail;
+};
+
+// Moments, in microseconds of the turn's clock; 0: has not happened.
+struct moments {
+    uint64_t began, head_read, chosen, connected, first_byte;
+};
+
+struct exchange {
+    struct service *service;
+    struct generation *generation;
+    struct arena *arena;
+    const struct client_ops *client_ops;
+    void *client; // NULL once it was ended
+    const struct client_facts *who;
+    enum step step;
+    uint64_t step_ms; // when it was entered
+    struct timer timer;
+    struct moments at;
+    enum fail fail;        // why it fails or has failed; FAIL_NONE
+    const char *fail_text; // more about it, for the log
+    enum refusal refusal;  // of FAIL_BAD_REQUEST and FAIL_BAD_ANSWER
+
+    struct request_head request, request_out;
+    struct parser *request_parser;
+    struct slice request_id;
+    struct route_answer answer;
+    struct pump upload;
+    uint64_t client_bytes_in, client_bytes_out; // of the connection, when we began
+
+    // the attempt
+    struct backend_conn *backend;
+    struct member *member;
+    uint64_t *tried;          // bit per member
+    unsigned tries;           // attempts begun
+    unsigned retries;         // attempts that failed and were followed by another
+    const char *backend_text; // address of the last one, for the log
+    bool wants_fresh;         // a reused connection was stale
+
+    struct response_head response, response_out;
+    struct parser *response_parser;
+    unsigned interim_count;
+    struct pump download;
+    struct slice own_body;
+    int status_sent;        // final status whose head is with the client; 0: none
+    enum client_end ending; // how the client's connection goes on; CLIENT_KEEP until it is known
+
+    struct local_reply *reply; // of answer_locally
+    struct exchange *next_spare;
+};
+
+// exchange_limits.c: what the pumps' times add to the step's.
+void pump_limits(const struct exchange *x, struct limit *l);
+
+// choose.c: asks the routing. FAIL_NONE and x->answer is filled, or why not.
+enum fail choose_route(struct exchange *x);
+
+// exchange_heads.c: the request as it goes to the backend; at the attempt, to this one; the answer as it goes to the client.
+enum fail prepare_request(struct exchange *x);
+void address_request(struct exchange *x);
+void forward_answer(struct exchange *x, bool may_keep, struct response_head *out);
+
+// own_answer.c: an answer of our own, as if a backend had given x->response and x->own_body.
+void prepare_failure(struct exchange *x);
+void prepare_routed_answer(struct exchange *x); // respond, redirect
+void prepare_answer(struct exchange *x, int status, const char *content_type,
+                    struct slice body); // body: the arena's
+
+// local_answer.c: asks service_conf.local. READY: an answer is prepared; BROKEN: the request body is too large.
+enum progress answer_from_within(struct exchange *x);
+void forget_local_reply(struct exchange *x);
+
+// record.c: the access log line and the counters; a line for an attempt that is followed by another.
+void record_exchange(const struct exchange *x);
+void log_retry(const struct exchange *x);

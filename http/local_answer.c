@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <stdlib.h>
+
+#include "core/check.h"
+#include "core/text.h"
+#include "http/exchange_parts.h"
+
+enum { REQUEST_BODY_MAX = 1 << 20, ANSWER_BODY_MAX = 16 << 20 };
+
+// One question to service_conf.local, from its body to its answer.
+struct local_reply {
+    enum { REPLY_READS_BODY, REPLY_ASKED, REPLY_ANSWERED } state;
+    struct exchange *exchange; // NULL: nobody waits for it any more
+    struct text request_body;
+    int status;
+    const char *content_type;
+    struct text body;
+    void (*cancel)(void *arg);
+    void *cancel_arg;
+};
+
+static void begin_reply(struct exchange *x);
+static void ask(struct exchange *x);
+static void free_reply(struct local_reply *r);
+
+enum progress answer_from_within(struct exchange *x) {
+    if (!x->reply) begin_reply(x);
+    struct local_reply *r = x->reply;
+    if (x->upload.state == PUMP_RUNNING) return PENDING;
+    if (x->upload.bytes > REQUEST_BODY_MAX) return BROKEN;
+    if (r->state == REPLY_READS_BODY) ask(x);
+    if (r->state != REPLY_ANSWERED) return PENDING;
+    prepare_answer(x, r->status, r->content_type, arena_copy(x->arena, text_slice(&r->body)));
+    return READY;
+}
+
+void local_answer(struct local_reply *r, int status, const char *content_type, struct slice body) {
+    CHECK(r->state == REPLY_ASKED);
+    if (!r->exchange) {
+        free_reply(r);
+        return;
+    }
+    r->state = REPLY_ANSWERED;
+    r->status = status;
+    r->content_type = content_type;
+    text_add(&r->body, body);
+    stream_wake_later(r->exchange->client_ops->stream(r->exchange->client));
+}
+
+void forget_local_reply(struct exchange *x) {
+    struct local_reply *r = x->reply;
+    if (!r) return;
+    x->reply = NULL;
+    r->exchange = NULL;
+    if (r->state == REPLY_ASKED && !r->cancel) return; // freed when it is answered
+    if (r->state == REPLY_ASKED) r->cancel(r->cancel_arg);
+    free_reply(r);
+}
+
+static void begin_reply(struct exchange *x) {
+    struct local_reply *r = calloc(1, sizeof(*r));
+    CHECK(r);
+    r->exchange = x;
+    text_init(&r->request_body, REQUEST_BODY_MAX);
+    text_init(&r->body, ANSWER_BODY_MAX);
+    x->reply = r;
+    if (x->request.framing.kind == BODY_NONE) return;
+    x->upload.kept = &r->request_body;
+    pump_start(&x->upload, x->client_ops->stream(x->client), x->request_parser, NULL, false);
+    pump_run(&x->upload);
+}
+
+static void ask(struct exchange *x) {
+    struct local_reply *r = x->reply;
+    struct local_request request = {
+        .method = x->request.method_text,
+        .path = x->request.path,
+        .query = x->request.query,
+        .body = text_slice(&r->request_body),
+    };
+    r->state = REPLY_ASKED;
+    x->service->conf.local(x->service->conf.local_arg, &request, r, &r->cancel, &r->cancel_arg);
+}
+
+static void free_reply(struct local_reply *r) {
+    text_fini(&r->request_body);
+    text_fini(&r->body);
+    free(r);
+}

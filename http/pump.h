@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "core/stream.h"
+#include "core/text.h"
+#include "http/message/parser.h"
+
+// One body in motion: from a stream (through the parser that knows where the body ends) to another stream (in the framing chosen
+// for it). Memory is bounded: when the sink's backlog reaches `high`, the source is held until it has fallen to `low`.
+
+enum pump_state {
+    PUMP_IDLE, // not started
+    PUMP_RUNNING,
+    PUMP_DONE,       // the whole body is with the sink
+    PUMP_CUT,        // the source ended in the middle
+    PUMP_BAD_SOURCE, // the source's framing is broken: parser_refusal()
+    PUMP_NO_SINK,    // the sink failed
+};
+
+struct pump {
+    enum pump_state state;
+    struct stream *source;
+    struct parser *parser; // NULL: raw bytes until the source's end of file (a tunnel)
+    struct stream *sink;   // NULL: what comes is dropped
+    struct text *kept;     // with no sink: gathered here (up to its maximum) instead; NULL: dropped
+    bool is_chunked;       // the sink wants chunks
+    bool is_held;          // we hold the source
+    size_t low, high;
+    uint64_t bytes; // body bytes moved
+    uint64_t began_ms;
+    uint64_t moved_ms; // when the last of them moved, the source was let go again, or the start
+    uint64_t held_ms;  // how long the source had to wait for the sink, in sum
+    uint64_t held_since_ms;
+    struct arena *arena; // for trailers
+};
+
+// is_chunked: framing towards the sink. The caller has written the head.
+void pump_start(struct pump *p, struct stream *source, struct parser *parser, struct stream *sink,
+                bool is_chunked);
+void pump_set_bounds(struct pump *p, size_t low, size_t high, struct arena *a);
+// Moves what can be moved now.
+enum pump_state pump_run(struct pump *p);
+// From now on the rest of the body is read and dropped.
+void pump_discard(struct pump *p);
+// Lets go of both streams (the source is released).
+void pump_stop(struct pump *p);
+// Is it the sink that we wait for?
+bool pump_waits_for_sink(const struct pump *p);
