@@ -23,7 +23,7 @@ struct kept_session {
     SSL_SESSION *session;
 };
 struct tls_client {
-    SSL_CTX *ssl_ctx;
+    SSL_CTX *settings;
     BIO_METHOD *wire_method;
     struct kept_session sessions[SESSION_PLACES];
 };
@@ -43,11 +43,11 @@ struct tls_client *tls_client_new(struct files *files, const struct tls_client_c
     struct tls_client *t = calloc(1, sizeof *t);
     CHECK(t);
     t->wire_method = wire_method_new();
-    t->ssl_ctx = profile_new(NULL, TLS_client_method());
-    SSL_CTX_set_app_data(t->ssl_ctx, t);
-    SSL_CTX_set_session_cache_mode(t->ssl_ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    SSL_CTX_sess_set_new_cb(t->ssl_ctx, on_new_session);
-    CHECK(SSL_CTX_set_alpn_protos(t->ssl_ctx, (const unsigned char *)"\x08http/1.1", 9) == 0);
+    t->settings = profile_new(NULL, TLS_client_method());
+    SSL_CTX_set_app_data(t->settings, t);
+    SSL_CTX_set_session_cache_mode(t->settings, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(t->settings, on_new_session);
+    CHECK(SSL_CTX_set_alpn_protos(t->settings, (const unsigned char *)"\x08http/1.1", 9) == 0);
     if (!conf->verifies || load_trust(t, files, conf, problems)) return t;
     tls_client_free(t);
     return NULL;
@@ -59,13 +59,13 @@ void tls_client_free(struct tls_client *t) {
         free(t->sessions[i].name);
         SSL_SESSION_free(t->sessions[i].session);
     }
-    SSL_CTX_free(t->ssl_ctx);
+    SSL_CTX_free(t->settings);
     BIO_meth_free(t->wire_method);
     free(t);
 }
 
 void tls_connect(struct tls_client *t, struct stream *s, const char *name) {
-    SSL *ssl = SSL_new(t->ssl_ctx);
+    SSL *ssl = SSL_new(t->settings);
     CHECK(ssl);
     SSL_set_connect_state(ssl);
     struct tls_layer *l = tls_layer_new(ssl, t->wire_method);
@@ -78,10 +78,10 @@ void tls_connect(struct tls_client *t, struct stream *s, const char *name) {
 
 static bool load_trust(struct tls_client *t, struct files *files,
                        const struct tls_client_conf *conf, struct text *problems) {
-    SSL_CTX_set_verify(t->ssl_ctx, SSL_VERIFY_PEER, on_verify);
+    SSL_CTX_set_verify(t->settings, SSL_VERIFY_PEER, on_verify);
     if (conf->ca_file)
-        return load_ca_file(SSL_CTX_get_cert_store(t->ssl_ctx), files, conf->ca_file, problems);
-    if (SSL_CTX_set_default_verify_paths(t->ssl_ctx) == 1) return true;
+        return load_ca_file(SSL_CTX_get_cert_store(t->settings), files, conf->ca_file, problems);
+    if (SSL_CTX_set_default_verify_paths(t->settings) == 1) return true;
     text_add(problems, SLICE("the system's store of CA certificates cannot be read ("));
     reason_take_plain(problems);
     text_add(problems, SLICE("); install ca-certificates or name a CA file\n"));

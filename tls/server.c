@@ -24,7 +24,7 @@
 struct answer {
     struct answer *next;
     const struct identity *identities[KEY_KINDS];
-    SSL_CTX *ssl_ctx;
+    SSL_CTX *settings;
 };
 struct tls_server {
     struct identity **identities; // usable ones, those of sites first
@@ -48,7 +48,7 @@ static bool is_named_by_site(const struct tls_server_conf *conf, const char *pat
 static void make_answers(struct tls_server *t);
 static SSL_CTX *answer_for(struct tls_server *t,
                            const struct identity *const identities[KEY_KINDS]);
-static SSL_CTX *new_ssl_ctx(struct tls_server *t);
+static SSL_CTX *new_settings(struct tls_server *t);
 static void choose_fallback(struct tls_server *t, const struct tls_server_conf *conf,
                             struct text *problems);
 static int on_client_hello(SSL *ssl, int *alert, void *arg);
@@ -70,7 +70,7 @@ struct tls_server *tls_server_new(struct files *files, const struct tls_server_c
     t->tickets = conf->has_tickets ? tickets_new(conf->ticket_keys) : NULL;
     load_identities(t, files, conf, problems);
     if (conf->certificates && *conf->certificates) load_directory(t, files, conf, problems);
-    t->first = new_ssl_ctx(t);
+    t->first = new_settings(t);
     SSL_CTX_set_client_hello_cb(t->first, on_client_hello, t);
     make_answers(t);
     if (!conf->strict_sni) choose_fallback(t, conf, problems);
@@ -82,7 +82,7 @@ void tls_server_free(struct tls_server *t) {
     for (size_t i = 0; i < sizeof t->answers / sizeof *t->answers; i++) {
         for (struct answer *a = t->answers[i], *next; a; a = next) {
             next = a->next;
-            SSL_CTX_free(a->ssl_ctx);
+            SSL_CTX_free(a->settings);
             free(a);
         }
     }
@@ -181,21 +181,21 @@ static SSL_CTX *answer_for(struct tls_server *t,
     struct answer **place =
         &t->answers[(key ^ key >> 8) % (sizeof t->answers / sizeof *t->answers)];
     for (struct answer *a = *place; a; a = a->next)
-        if (memcmp(a->identities, identities, sizeof a->identities) == 0) return a->ssl_ctx;
+        if (memcmp(a->identities, identities, sizeof a->identities) == 0) return a->settings;
     struct answer *a = calloc(1, sizeof *a);
     CHECK(a);
     memcpy(a->identities, identities, sizeof a->identities);
-    a->ssl_ctx = new_ssl_ctx(t);
+    a->settings = new_settings(t);
     for (int i = 0; i < KEY_KINDS; i++) {
         const struct identity *id = identities[i];
-        if (id) CHECK(SSL_CTX_use_cert_and_key(a->ssl_ctx, id->leaf, id->key, id->chain, 1) == 1);
+        if (id) CHECK(SSL_CTX_use_cert_and_key(a->settings, id->leaf, id->key, id->chain, 1) == 1);
     }
     a->next = *place;
     *place = a;
-    return a->ssl_ctx;
+    return a->settings;
 }
 
-static SSL_CTX *new_ssl_ctx(struct tls_server *t) {
+static SSL_CTX *new_settings(struct tls_server *t) {
     SSL_CTX *c = profile_new(t->profile_name, TLS_server_method());
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_alpn_select_cb(c, choose_protocol, NULL);
