@@ -46,6 +46,13 @@ void log_set_level(enum log_level least) {
     log_state.least = least;
 }
 
+enum log_level log_level_named(const char *name) {
+    static const char *const NAMES[] = {"debug", "info", "warn", "error"};
+    for (size_t i = 0; name && i < sizeof NAMES / sizeof NAMES[0]; i++)
+        if (strcmp(name, NAMES[i]) == 0) return (enum log_level)i;
+    return LOG_LEVEL_INFO;
+}
+
 void log_set_role(const char *role) {
     log_state.role = role;
 }

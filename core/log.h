@@ -10,6 +10,8 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERRO
 // The descriptor is borrowed; -1 is stderr. Replacing it is how logs are reopened.
 void log_set_fd(int fd);
 void log_set_level(enum log_level least);
+// "debug", "info", "warn", "error"; anything else, and NULL, is info.
+enum log_level log_level_named(const char *name);
 void log_set_role(const char *role); // "supervisor", "control", "worker 3"; kept by pointer
 
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
