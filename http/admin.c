@@ -1,0 +1,155 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "http/admin.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/check.h"
+#include "http/admin_pages.h"
+#include "routing/decide.h"
+
+enum { RELOADS_MAX = 32, PAGE_MAX = 1 << 20 };
+
+// Somebody who waits for the end of a reload.
+struct waiting {
+    unsigned request;          // 0: this place is free
+    struct local_reply *reply; // NULL: went away
+};
+
+struct admin {
+    struct admin_calls conf;
+    unsigned last_request;
+    struct waiting waiting[RELOADS_MAX];
+};
+
+typedef void page_fn(struct admin *a, const struct local_request *request, struct local_reply *r,
+                     void (**cancel)(void *reply_arg), void **cancel_arg);
+struct page {
+    const char *path, *method;
+    page_fn *answer;
+};
+
+static page_fn give_status, give_metrics, begin_reload, give_explanation;
+static void say(struct local_reply *r, int status, const char *words);
+static void forget(void *waiting);
+
+static const struct page PAGES[] = {
+    {"/explain", "POST", give_explanation},
+    {"/metrics", "GET", give_metrics},
+    {"/reload", "POST", begin_reload},
+    {"/status", "GET", give_status},
+};
+
+struct admin *admin_new(const struct admin_calls *conf) {
+    struct admin *a = calloc(1, sizeof *a);
+    CHECK(a);
+    // A control that was replaced has asked with other numbers: their answers are not for us.
+    *a = (struct admin){.conf = *conf, .last_request = (unsigned)getpid() << 12};
+    return a;
+}
+
+void admin_free(struct admin *a) {
+    free(a);
+}
+
+void admin_answer(void *arg, const struct local_request *request, struct local_reply *r,
+                  void (**cancel)(void *reply_arg), void **cancel_arg) {
+    for (size_t i = 0; i < sizeof PAGES / sizeof PAGES[0]; i++) {
+        if (!slice_equals(request->path, slice_of(PAGES[i].path))) continue;
+        if (slice_equals(request->method, slice_of(PAGES[i].method)))
+            PAGES[i].answer(arg, request, r, cancel, cancel_arg);
+        else
+            say(r, 405, "this page is asked with another method\n");
+        return;
+    }
+    say(r, 404, "there is /status, /metrics, /reload (POST) and /explain (POST)\n");
+}
+
+static void say(struct local_reply *r, int status, const char *words) {
+    local_answer(r, status, "text/plain; charset=utf-8", slice_of(words));
+}
+
+static void give_status(struct admin *a, const struct local_request *request, struct local_reply *r,
+                        void (**cancel)(void *reply_arg), void **cancel_arg) {
+    (void)request, (void)cancel, (void)cancel_arg;
+    struct text page;
+    text_init(&page, PAGE_MAX);
+    admin_write_status(a->conf.board, a->conf.generation(a->conf.arg)->number, &page);
+    local_answer(r, 200, "application/json", text_slice(&page));
+    text_fini(&page);
+}
+
+static void give_metrics(struct admin *a, const struct local_request *request,
+                         struct local_reply *r, void (**cancel)(void *reply_arg),
+                         void **cancel_arg) {
+    (void)request, (void)cancel, (void)cancel_arg;
+    struct text page;
+    text_init(&page, PAGE_MAX);
+    admin_write_metrics(a->conf.board, a->conf.generation(a->conf.arg)->number, &page);
+    local_answer(r, 200, "text/plain; version=0.0.4; charset=utf-8", text_slice(&page));
+    text_fini(&page);
+}
+
+static void give_explanation(struct admin *a, const struct local_request *request,
+                             struct local_reply *r, void (**cancel)(void *reply_arg),
+                             void **cancel_arg) {
+    (void)cancel, (void)cancel_arg;
+    struct slice rest = request->body;
+    struct slice method = slice_cut(&rest, '\n');
+    struct slice url = slice_cut(&rest, '\n');
+    struct slice from = slice_trim(slice_cut(&rest, '\n'));
+    struct address client;
+    if (from.len && !address_parse_ip(from, 0, &client)) {
+        say(r, 400, "the client's address is no IP address\n");
+        return;
+    }
+    struct text words;
+    text_init(&words, PAGE_MAX);
+    bool good = route_explain(a->conf.generation(a->conf.arg)->config, slice_trim(method),
+                              slice_trim(url), from.len ? &client : NULL, &words);
+    local_answer(r, good ? 200 : 400, "text/plain; charset=utf-8", text_slice(&words));
+    text_fini(&words);
+}
+
+// --- reload ---
+
+static void begin_reload(struct admin *a, const struct local_request *request,
+                         struct local_reply *r, void (**cancel)(void *reply_arg),
+                         void **cancel_arg) {
+    (void)request;
+    struct waiting *w = a->waiting;
+    while (w < a->waiting + RELOADS_MAX && w->request) w++;
+    if (w == a->waiting + RELOADS_MAX) {
+        say(r, 503, "too many wait for a reload already\n");
+        return;
+    }
+    if (++a->last_request == 0) a->last_request = 1;
+    if (!a->conf.ask_reload(a->conf.arg, a->last_request)) {
+        say(r, 503, "the supervisor cannot be asked\n");
+        return;
+    }
+    *w = (struct waiting){.request = a->last_request, .reply = r};
+    *cancel = forget;
+    *cancel_arg = w;
+}
+
+static void forget(void *waiting) {
+    ((struct waiting *)waiting)->reply = NULL;
+}
+
+void admin_reload_ended(struct admin *a, unsigned request, int exit_status, struct slice lines) {
+    for (struct waiting *w = a->waiting; w < a->waiting + RELOADS_MAX; w++) {
+        if (w->request != request) continue;
+        struct local_reply *r = w->reply;
+        *w = (struct waiting){0};
+        if (!r) return;
+        struct text page;
+        text_init(&page, PAGE_MAX);
+        admin_write_reload(exit_status, lines, &page);
+        local_answer(r, 200, "application/json", text_slice(&page));
+        text_fini(&page);
+        return;
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "http/admin_pages.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "http/reload.h"
+
+static void add_processes(struct board *board, struct text *out);
+static void add_process(struct board *board, unsigned row, struct text *out);
+static void add_counters(struct board *board, struct text *out);
+static void add_metric(struct text *out, const char *name, const char *help, uint64_t value);
+static void add_failures(struct board *board, struct text *out);
+static void add_lines(struct slice lines, struct text *out);
+static void add_json(struct slice s, struct text *out);
+
+// --- status ---
+
+void admin_write_status(struct board *board, unsigned generation, struct text *out) {
+    text_printf(out, "{\"generation\": %u, \"uptime_s\": %lld,\n", generation,
+                (long long)(time(NULL) - board_started_at(board)));
+    add_processes(board, out);
+    add_counters(board, out);
+    text_add(out, SLICE("}\n"));
+}
+
+static void add_processes(struct board *board, struct text *out) {
+    text_add(out, SLICE(" \"control\": "));
+    add_process(board, ROW_CONTROL, out);
+    text_add(out, SLICE(",\n \"workers\": ["));
+    const char *before = "\n  ";
+    for (unsigned row = ROW_FIRST_WORKER; row < ROW_COUNT; row++) {
+        if (board_seat(board, row)->pid == 0) continue;
+        text_add(out, slice_of(before));
+        add_process(board, row, out);
+        before = ",\n  ";
+    }
+    text_add(out, SLICE("],\n"));
+}
+
+static void add_process(struct board *board, unsigned row, struct text *out) {
+    const struct seat_row *seat = board_seat(board, row);
+    const struct counters *c = board_counters(board, row);
+    text_printf(out,
+                "{\"number\": %u, \"pid\": %d, \"generation\": %u, \"uptime_s\": %lld, "
+                "\"deaths\": %u, \"client_connections\": %llu, \"requests\": %llu}",
+                row, (int)seat->pid, seat->generation, (long long)(time(NULL) - seat->started_at),
+                seat->deaths, (unsigned long long)c->at[COUNT_CLIENTS_OPEN],
+                (unsigned long long)c->at[COUNT_REQUESTS]);
+}
+
+static void add_counters(struct board *board, struct text *out) {
+    text_add(out, SLICE(" \"counters\": {"));
+    for (int i = 0; i < COUNTER_FIRST_FAILURE; i++)
+        text_printf(out, "%s\n  \"%s\": %llu", i ? "," : "", counter_name((enum counter)i),
+                    (unsigned long long)board_sum(board, (enum counter)i));
+    text_add(out, SLICE("},\n \"failures\": {"));
+    const char *before = "\n  ";
+    for (int i = COUNTER_FIRST_FAILURE; i < COUNTER_COUNT; i++) {
+        uint64_t n = board_sum(board, (enum counter)i);
+        if (n == 0) continue;
+        text_printf(out, "%s\"%s\": %llu", before, counter_name((enum counter)i),
+                    (unsigned long long)n);
+        before = ",\n  ";
+    }
+    text_add(out, SLICE("}"));
+}
+
+// --- metrics ---
+
+void admin_write_metrics(struct board *board, unsigned generation, struct text *out) {
+    add_metric(out, "generation", "number of the configuration in use", generation);
+    add_metric(out, "start_time_seconds", "when rsp was started, seconds since 1970",
+               (uint64_t)board_started_at(board));
+    uint64_t workers = 0, deaths = 0;
+    for (unsigned row = ROW_FIRST_WORKER; row < ROW_COUNT; row++) {
+        workers += board_seat(board, row)->pid != 0;
+        deaths += board_seat(board, row)->deaths;
+    }
+    add_metric(out, "workers", "worker processes now", workers);
+    add_metric(out, "worker_deaths_total", "workers that ended without being asked to", deaths);
+    for (int i = 0; i < COUNTER_FIRST_FAILURE; i++)
+        add_metric(out, counter_name((enum counter)i), counter_help((enum counter)i),
+                   board_sum(board, (enum counter)i));
+    add_failures(board, out);
+}
+
+static void add_metric(struct text *out, const char *name, const char *help, uint64_t value) {
+    size_t len = strlen(name);
+    bool is_total = len > 6 && strcmp(name + len - 6, "_total") == 0;
+    text_printf(out, "# HELP rsp_%s %s\n# TYPE rsp_%s %s\nrsp_%s %llu\n", name, help, name,
+                is_total ? "counter" : "gauge", name, (unsigned long long)value);
+}
+
+static void add_failures(struct board *board, struct text *out) {
+    text_add(out, SLICE("# HELP rsp_failures_total exchanges that failed, by reason\n"
+                        "# TYPE rsp_failures_total counter\n"));
+    for (int i = COUNTER_FIRST_FAILURE; i < COUNTER_COUNT; i++)
+        text_printf(out, "rsp_failures_total{reason=\"%s\"} %llu\n", counter_name((enum counter)i),
+                    (unsigned long long)board_sum(board, (enum counter)i));
+}
+
+// --- reload ---
+
+void admin_write_reload(int exit_status, struct slice lines, struct text *out) {
+    bool failed = exit_status == EXIT_FAILED;
+    text_printf(out, "{\"ok\": %s, \"exit\": %d, \"errors\": [", failed ? "false" : "true",
+                exit_status);
+    if (failed) add_lines(lines, out);
+    text_add(out, SLICE("], \"problems\": ["));
+    if (!failed) add_lines(lines, out);
+    text_add(out, SLICE("]}\n"));
+}
+
+static void add_lines(struct slice lines, struct text *out) {
+    const char *before = "\n  ";
+    while (lines.len) {
+        struct slice line = slice_cut(&lines, '\n');
+        text_add(out, slice_of(before));
+        add_json(line, out);
+        before = ",\n  ";
+    }
+}
+
+static void add_json(struct slice s, struct text *out) {
+    text_add_char(out, '"');
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.at[i];
+        if (c < 0x20 || c == '"' || c == '\\')
+            text_printf(out, "\\u%04x", c);
+        else
+            text_add_char(out, (char)c);
+    }
+    text_add_char(out, '"');
+}

@@ -1,0 +1,68 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "http/board.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/check.h"
+#include "core/shared.h"
+#include "tls/tls.h"
+
+struct board {
+    struct shared *shared;
+    int64_t started_at;
+};
+
+struct board *board_new(void) {
+    static const struct shared_area AREAS[] = {
+        {"seats", sizeof(struct seat_row), ROW_COUNT},
+        {"tickets", TLS_TICKET_AREA_BYTES, 1},
+    };
+    const struct shared_plan plan = {.rows = ROW_COUNT,
+                                     .counters = COUNTER_COUNT,
+                                     .areas = AREAS,
+                                     .area_count = sizeof AREAS / sizeof AREAS[0]};
+    struct shared *shared = shared_new(&plan);
+    if (!shared) return NULL;
+    struct board *b = calloc(1, sizeof *b);
+    CHECK(b);
+    *b = (struct board){.shared = shared, .started_at = time(NULL)};
+    tls_tickets_init(board_ticket_keys(b));
+    return b;
+}
+
+void board_free(struct board *b) {
+    if (!b) return;
+    shared_free(b->shared);
+    free(b);
+}
+
+// A row of core/shared begins on a cache line and holds COUNTER_COUNT numbers: a struct counters.
+struct counters *board_counters(struct board *b, unsigned row) {
+    return (struct counters *)(void *)shared_counters(b->shared, row);
+}
+
+struct seat_row *board_seat(struct board *b, unsigned row) {
+    return shared_slot(b->shared, "seats", row);
+}
+
+void *board_ticket_keys(struct board *b) {
+    return shared_area(b->shared, "tickets");
+}
+
+int64_t board_started_at(const struct board *b) {
+    return b->started_at;
+}
+
+uint64_t board_sum(struct board *b, enum counter which) {
+    uint64_t sum = 0;
+    for (unsigned row = ROW_FIRST_WORKER; row < ROW_COUNT; row++)
+        sum += __atomic_load_n(&board_counters(b, row)->at[which], __ATOMIC_RELAXED);
+    return sum;
+}
+
+void board_clear_gauges(struct board *b, unsigned row) {
+    shared_clear_counter(b->shared, row, COUNT_CLIENTS_OPEN);
+}

@@ -1,0 +1,93 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "http/control.h"
+
+#include <stdlib.h>
+
+#include "core/check.h"
+#include "core/log.h"
+#include "http/admin.h"
+#include "http/role.h"
+#include "http/worker.h"
+
+enum { ROTATE_TICKETS_MS = 3600 * 1000 };
+
+struct control {
+    struct board *board;
+    struct role *role;
+    struct admin *admin;
+    struct timer rotate;
+};
+
+static size_t listens_of(const struct generation *g, const struct listen_conf **at);
+static void on_order(void *arg, enum order_type type, struct order order, struct slice text);
+static void rotate_tickets(void *arg);
+
+static const struct generation *generation_of(void *arg) {
+    const struct control *c = arg;
+    return role_generation(c->role);
+}
+
+static bool ask_reload(void *arg, unsigned request) {
+    struct control *c = arg;
+    struct channel *up = role_channel(c->role);
+    return up && order_send(up, ORDER_RELOAD, (struct order){.number = request}, (struct slice){0},
+                            NULL, 0);
+}
+
+int control_run(void *start, int channel_fd) {
+    const struct start *s = start;
+    struct control c = {.board = s->board};
+    struct admin_calls admin = {
+        .board = s->board, .generation = generation_of, .ask_reload = ask_reload, .arg = &c};
+    c.admin = admin_new(&admin);
+    struct role_conf conf = {.row = s->row,
+                             .board = s->board,
+                             .user = s->user,
+                             .error_fd = s->error_fd,
+                             .channel_fd = channel_fd,
+                             .local = admin_answer,
+                             .local_arg = c.admin,
+                             .listens = listens_of,
+                             .on_order = on_order,
+                             .on_order_arg = &c};
+    c.role = role_new(&conf);
+    if (!c.role) return 1;
+    timer_init(&c.rotate, role_loop(c.role), rotate_tickets, &c);
+    timer_set(&c.rotate, ROTATE_TICKETS_MS);
+    role_run(c.role);
+    timer_fini(&c.rotate);
+    role_free(c.role);
+    admin_free(c.admin);
+    return 0;
+}
+
+// The admin socket, if there is one. What it serves is ours, so the limits are not the route file's.
+static size_t listens_of(const struct generation *g, const struct listen_conf **at) {
+    static char name[] = "the admin socket";
+    static const struct listen_conf ADMIN = {.text = name,
+                                             .head_ms = 10000,
+                                             .keepalive_ms = 10000,
+                                             .handshake_ms = 10000,
+                                             .keepalive_requests = 10000,
+                                             .line_bytes = 8192,
+                                             .head_bytes = 16384,
+                                             .field_count = 50,
+                                             .max_connections = 64};
+    (void)g;
+    *at = &ADMIN;
+    return 1;
+}
+
+static void on_order(void *arg, enum order_type type, struct order order, struct slice text) {
+    struct control *c = arg;
+    if (type == ORDER_RELOAD_ENDED)
+        admin_reload_ended(c->admin, order.number, (int)order.value, text);
+}
+
+static void rotate_tickets(void *arg) {
+    struct control *c = arg;
+    tls_tickets_rotate(board_ticket_keys(c->board));
+    timer_set(&c->rotate, ROTATE_TICKETS_MS);
+}

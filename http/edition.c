@@ -1,0 +1,212 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "http/edition.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/check.h"
+#include "core/listener.h"
+#include "core/log.h"
+
+enum { BACKLOG = 4096, ADMIN_MODE = 0660, LOG_MODE = 0640 };
+#define ADMIN_SOCKET_OF_ROOT "/run/rsp.sock"
+
+static bool pack(struct edition *e, struct text *errors);
+static bool open_listeners(struct edition *e, const struct edition *old, struct text *errors);
+static int open_listener(const struct listen_conf *l, const struct edition *old,
+                         struct text *errors);
+static bool open_admin(struct edition *e, const struct edition *old, struct text *errors);
+static bool open_logs(struct edition *e, struct text *errors);
+static int open_log(const char *path, struct text *errors);
+static int copy_of(int fd);
+static void remove_path(const struct address *a);
+static bool has_address(const struct edition *e, const struct address *a);
+static void close_fd(int fd);
+
+enum edition_result edition_new(const struct edition_conf *conf, struct edition **out,
+                                struct text *errors, struct text *problems) {
+    *out = NULL;
+    const struct files *old_files = conf->old ? conf->old->generation->files : NULL;
+    struct generation *g = generation_build(conf->files, conf->path, conf->number, old_files,
+                                            conf->ticket_keys, errors, problems);
+    if (!g) return EDITION_BAD_CONFIG;
+    struct edition *e = calloc(1, sizeof *e);
+    CHECK(e);
+    *e = (struct edition){
+        .generation = g, .packed_fd = -1, .admin_fd = -1, .access_fd = -1, .error_fd = -1};
+    if (!pack(e, errors) || !open_listeners(e, conf->old, errors) ||
+        !open_admin(e, conf->old, errors) || !open_logs(e, errors)) {
+        edition_free(e, conf->old);
+        return EDITION_FAILED;
+    }
+    *out = e;
+    return EDITION_GOOD;
+}
+
+static bool pack(struct edition *e, struct text *errors) {
+    e->packed_fd = files_pack(e->generation->files);
+    if (e->packed_fd < 0) text_printf(errors, "the files cannot be packed: %s\n", strerror(errno));
+    return e->packed_fd >= 0;
+}
+
+// --- sockets ---
+
+// Tries all, so that all errors are said at once.
+static bool open_listeners(struct edition *e, const struct edition *old, struct text *errors) {
+    const struct config *c = e->generation->config;
+    e->listen_fds = calloc(c->listen_count ? c->listen_count : 1, sizeof *e->listen_fds);
+    CHECK(e->listen_fds);
+    bool good = true;
+    for (size_t i = 0; i < c->listen_count; i++) {
+        e->listen_fds[i] = open_listener(&c->listens[i], old, errors);
+        good = good && e->listen_fds[i] >= 0;
+    }
+    return good;
+}
+
+static int open_listener(const struct listen_conf *l, const struct edition *old,
+                         struct text *errors) {
+    const struct config *c = old ? old->generation->config : NULL;
+    for (size_t i = 0; c && i < c->listen_count; i++)
+        if (address_equals(&c->listens[i].address, &l->address)) return copy_of(old->listen_fds[i]);
+    char why[256];
+    int fd = listener_open(&l->address, BACKLOG, why, sizeof why);
+    if (fd < 0)
+        text_printf(errors, "%s:%d: cannot listen on %s: %s\n", l->place.file, l->place.line,
+                    l->text, why);
+    return fd;
+}
+
+static bool open_admin(struct edition *e, const struct edition *old, struct text *errors) {
+    const char *path = e->generation->config->admin.socket;
+    if (!path && geteuid() == 0) path = ADMIN_SOCKET_OF_ROOT;
+    if (!path) return true;
+    char text[ADDRESS_TEXT_MAX], why[256] = "the path is too long";
+    struct address a;
+    int n = snprintf(text, sizeof text, "unix:%s", path);
+    if (old && old->admin_path && strcmp(old->admin_path, path) == 0)
+        e->admin_fd = copy_of(old->admin_fd);
+    else if (n < (int)sizeof text && address_parse(slice_of(text), &a))
+        e->admin_fd = listener_open(&a, BACKLOG, why, sizeof why);
+    if (e->admin_fd < 0) {
+        text_printf(errors, "admin: cannot listen on %s: %s\n", path, why);
+        return false;
+    }
+    e->admin_path = strdup(path);
+    CHECK(e->admin_path);
+    if (chmod(path, ADMIN_MODE) != 0) log_warn("%s: %s", path, strerror(errno));
+    return true;
+}
+
+// --- logs ---
+
+static bool open_logs(struct edition *e, struct text *errors) {
+    const struct log_conf *log = &e->generation->config->log;
+    bool is_off = !log->access || strcmp(log->access, "off") == 0;
+    if (!is_off)
+        e->access_fd =
+            strcmp(log->access, "stdout") == 0 ? copy_of(1) : open_log(log->access, errors);
+    bool is_stderr = !log->errors || strcmp(log->errors, "stderr") == 0;
+    e->error_fd = is_stderr ? copy_of(2) : open_log(log->errors, errors);
+    return (is_off || e->access_fd >= 0) && e->error_fd >= 0;
+}
+
+static int open_log(const char *path, struct text *errors) {
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, LOG_MODE);
+    if (fd < 0) text_printf(errors, "log: %s: %s\n", path, strerror(errno));
+    return fd;
+}
+
+bool edition_reopen_logs(struct edition *e) {
+    struct edition fresh = {.generation = e->generation, .access_fd = -1, .error_fd = -1};
+    struct text errors;
+    text_init(&errors, 4096);
+    bool good = open_logs(&fresh, &errors);
+    if (good) {
+        int access_fd = e->access_fd, error_fd = e->error_fd;
+        e->access_fd = fresh.access_fd;
+        e->error_fd = fresh.error_fd;
+        log_set_fd(e->error_fd);
+        fresh.access_fd = access_fd;
+        fresh.error_fd = error_fd;
+    } else {
+        log_error("the logs stay as they are: %s", text_string(&errors));
+    }
+    close_fd(fresh.access_fd);
+    close_fd(fresh.error_fd);
+    text_fini(&errors);
+    return good;
+}
+
+// --- to the others ---
+
+bool edition_send_logs(const struct edition *e, struct channel *to) {
+    int fds[] = {e->error_fd, e->access_fd};
+    struct order order = {.value = e->access_fd >= 0 ? 1 : 0};
+    return order_send(to, ORDER_LOGS, order, (struct slice){0}, fds, 1 + order.value);
+}
+
+bool edition_send(const struct edition *e, struct channel *to, bool is_control) {
+    const struct config *c = e->generation->config;
+    struct order order = {.number = e->generation->number};
+    if (!order_send(to, ORDER_LOAD, order, slice_of(c->path), &e->packed_fd, 1)) return false;
+    size_t count = is_control ? (e->admin_fd >= 0 ? 1 : 0) : c->listen_count;
+    const int *fds = is_control ? &e->admin_fd : e->listen_fds;
+    for (size_t i = 0; i < count; i++) {
+        order.value = (unsigned)i;
+        if (!order_send(to, ORDER_LISTENER, order, (struct slice){0}, &fds[i], 1)) return false;
+    }
+    order.value = 0;
+    return order_send(to, ORDER_BUILD, order, (struct slice){0}, NULL, 0);
+}
+
+// --- the end ---
+
+void edition_free(struct edition *e, const struct edition *kept) {
+    if (!e) return;
+    const struct config *c = e->generation->config;
+    for (size_t i = 0; e->listen_fds && i < c->listen_count; i++) {
+        if (e->listen_fds[i] < 0) continue;
+        close(e->listen_fds[i]);
+        if (!kept || !has_address(kept, &c->listens[i].address))
+            remove_path(&c->listens[i].address);
+    }
+    bool admin_stays =
+        kept && kept->admin_path && e->admin_path && strcmp(kept->admin_path, e->admin_path) == 0;
+    if (e->admin_path && !admin_stays) unlink(e->admin_path);
+    free(e->admin_path);
+    free(e->listen_fds);
+    close_fd(e->admin_fd);
+    close_fd(e->packed_fd);
+    close_fd(e->access_fd);
+    close_fd(e->error_fd);
+    generation_unref(e->generation);
+    free(e);
+}
+
+static bool has_address(const struct edition *e, const struct address *a) {
+    const struct config *c = e->generation->config;
+    for (size_t i = 0; i < c->listen_count; i++)
+        if (address_equals(&c->listens[i].address, a)) return true;
+    return false;
+}
+
+// Nobody listens on it any more; an abstract name (first byte 0) has no path.
+static void remove_path(const struct address *a) {
+    if (a->any.sa_family == AF_UNIX && a->local.sun_path[0]) unlink(a->local.sun_path);
+}
+
+static int copy_of(int fd) {
+    return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
+static void close_fd(int fd) {
+    if (fd >= 0) close(fd);
+}

@@ -1,0 +1,41 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "http/generation.h"
+#include "http/orders.h"
+
+// What the supervisor holds of one generation: the generation itself (it proved that all can be built), the packed set of
+// files that the others build it from, the listening sockets and the logs.
+struct edition {
+    struct generation *generation;
+    int packed_fd;
+    int *listen_fds;  // in the order of config->listens
+    char *admin_path; // of the unix socket of control; NULL: none
+    int admin_fd;     // -1: none
+    int access_fd;    // -1: off
+    int error_fd;     // never -1
+};
+
+enum edition_result { EDITION_GOOD, EDITION_BAD_CONFIG, EDITION_FAILED };
+
+struct edition_conf {
+    const char *path;
+    struct files *files; // taken, also on failure
+    unsigned number;
+    void *ticket_keys;
+    const struct edition
+        *old; // whose sockets are used again and whose certificates stand in; NULL at the start
+};
+// Loads, checks, opens. On failure nothing stays open, *out is NULL and `errors` has all reasons.
+enum edition_result edition_new(const struct edition_conf *conf, struct edition **out,
+                                struct text *errors, struct text *problems);
+// Closes what is its own; paths of unix sockets that `kept` (may be NULL) does not use are removed.
+void edition_free(struct edition *e, const struct edition *kept);
+
+// Opens the logs anew. False, with the old ones in use and a line in the log.
+bool edition_reopen_logs(struct edition *e);
+bool edition_send_logs(const struct edition *e, struct channel *to);
+// All that a process needs to build it, up to ORDER_BUILD.
+bool edition_send(const struct edition *e, struct channel *to, bool is_control);

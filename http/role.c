@@ -1,0 +1,211 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "http/role.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/check.h"
+#include "core/dial.h"
+#include "core/listener.h"
+#include "core/log.h"
+#include "core/process.h"
+#include "http/delivery.h"
+#include "http/doors.h"
+
+enum { DRAIN_MS = 30000, ERRORS_MAX = ORDER_TEXT_MAX };
+
+struct role {
+    struct role_conf conf;
+    struct loop *loop;
+    struct channel *channel;
+    struct resolver *resolver;
+    struct access_log *access_log;
+    struct service *service;
+    struct doors *doors;   // of the generation in use; NULL: none yet, or draining
+    struct delivery *next; // of which not all has come yet, or that waits for the switch
+    struct watch *on_term;
+    int access_fd, error_fd;
+    bool is_draining;
+};
+
+static void on_message(void *arg, unsigned type, struct slice body, int *fds, size_t fd_count);
+static void take_logs(struct role *r, struct order order, int *fds, size_t fd_count);
+static void build(struct role *r, unsigned number);
+static void switch_over(struct role *r, unsigned number);
+static void on_term(void *arg);
+static void on_channel_closed(void *arg);
+static void drain(struct role *r, unsigned ms);
+static void on_drained(void *arg);
+
+struct role *role_new(const struct role_conf *conf) {
+    char why[256];
+    if (!process_drop_privileges(conf->user, why, sizeof why)) {
+        log_error("cannot become the user %s: %s", conf->user, why);
+        return NULL;
+    }
+    signal(SIGINT, SIG_IGN); // those of a terminal are the supervisor's to act on
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
+    struct role *r = calloc(1, sizeof *r);
+    CHECK(r);
+    *r = (struct role){.conf = *conf, .access_fd = -1, .error_fd = conf->error_fd};
+    r->loop = loop_new();
+    r->resolver = resolver_new(r->loop);
+    r->access_log = access_log_new(r->loop, -1);
+    struct service_conf service = {.loop = r->loop,
+                                   .resolver = r->resolver,
+                                   .counters = board_counters(conf->board, conf->row),
+                                   .access_log = conf->local ? NULL : r->access_log,
+                                   .worker = conf->row,
+                                   .local = conf->local,
+                                   .local_arg = conf->local_arg};
+    r->service = service_new(&service);
+    r->on_term = loop_watch_signal(r->loop, SIGTERM, on_term, r);
+    struct channel_conf channel = {
+        .on_message = on_message, .on_closed = on_channel_closed, .arg = r};
+    r->channel = channel_new(r->loop, conf->channel_fd, &channel);
+    return r;
+}
+
+void role_run(struct role *r) {
+    loop_run(r->loop);
+}
+
+void role_free(struct role *r) {
+    if (!r) return;
+    doors_free(r->doors);
+    service_free(r->service);
+    delivery_free(r->next);
+    channel_free(r->channel);
+    loop_unwatch(r->on_term);
+    access_log_free(r->access_log);
+    resolver_free(r->resolver);
+    log_set_fd(-1);
+    loop_free(r->loop);
+    if (r->access_fd >= 0) close(r->access_fd);
+    if (r->error_fd >= 0) close(r->error_fd);
+    free(r);
+}
+
+const struct generation *role_generation(const struct role *r) {
+    return service_generation(r->service);
+}
+
+struct channel *role_channel(struct role *r) {
+    return r->channel;
+}
+
+struct loop *role_loop(struct role *r) {
+    return r->loop;
+}
+
+// --- orders ---
+
+static void on_message(void *arg, unsigned type, struct slice body, int *fds, size_t fd_count) {
+    struct role *r = arg;
+    struct order order;
+    struct slice text;
+    CHECK(order_read(body, &order, &text));
+    switch ((enum order_type)type) {
+    case ORDER_LOAD:
+        delivery_free(r->next);
+        r->next = delivery_new(order.number, text, fds, fd_count);
+        break;
+    case ORDER_LOGS: take_logs(r, order, fds, fd_count); break;
+    case ORDER_LISTENER:
+        if (r->next) delivery_add_listener(r->next, order, fds, fd_count);
+        break;
+    case ORDER_BUILD: build(r, order.number); break;
+    case ORDER_SWITCH: switch_over(r, order.number); break;
+    case ORDER_DRAIN: drain(r, order.value); break;
+    case ORDER_RELOAD_ENDED:
+    case ORDER_BUILT:
+    case ORDER_UNBUILT:
+    case ORDER_SWITCHED:
+    case ORDER_RELOAD:
+    default:
+        if (r->conf.on_order)
+            r->conf.on_order(r->conf.on_order_arg, (enum order_type)type, order, text);
+        break;
+    }
+}
+
+static void replace_fd(int *mine, int *theirs) {
+    if (*mine >= 0) close(*mine);
+    *mine = -1;
+    if (!theirs) return;
+    *mine = *theirs;
+    *theirs = -1;
+}
+
+static void take_logs(struct role *r, struct order order, int *fds, size_t fd_count) {
+    CHECK(fd_count == 1 + (order.value ? 1u : 0u));
+    log_set_fd(fds[0]);
+    dup2(fds[0], 1); // what a library or a sanitizer says goes there too, and nothing holds a terminal
+    dup2(fds[0], 2);
+    replace_fd(&r->error_fd, &fds[0]);
+    access_log_set_fd(r->access_log, order.value ? fds[1] : -1);
+    replace_fd(&r->access_fd, order.value ? &fds[1] : NULL);
+}
+
+static void build(struct role *r, unsigned number) {
+    struct text errors;
+    text_init(&errors, ERRORS_MAX);
+    bool good = r->next && delivery_build(r->next, board_ticket_keys(r->conf.board), &errors);
+    order_send(r->channel, good ? ORDER_BUILT : ORDER_UNBUILT, (struct order){.number = number},
+               text_slice(&errors), NULL, 0);
+    text_fini(&errors);
+}
+
+static void switch_over(struct role *r, unsigned number) {
+    if (r->is_draining || !r->next || !delivery_is_built(r->next, number)) return;
+    struct generation *g = delivery_generation(r->next);
+    service_switch(r->service, g);
+    struct doors_conf doors = {.loop = r->loop, .service = r->service};
+    doors.count = r->conf.listens(g, &doors.listens);
+    if (doors.count > delivery_listener_count(r->next))
+        doors.count = delivery_listener_count(r->next);
+    struct doors *old = r->doors;
+    r->doors = doors_new(&doors, r->next);
+    doors_free(old);
+    delivery_free(r->next);
+    r->next = NULL;
+    log_set_level(log_level_named(g->config->log.level));
+    board_seat(r->conf.board, r->conf.row)->generation = number;
+    order_send(r->channel, ORDER_SWITCHED, (struct order){.number = number}, (struct slice){0},
+               NULL, 0);
+}
+
+// --- the end ---
+
+static void on_term(void *arg) {
+    drain(arg, DRAIN_MS);
+}
+
+// The supervisor is gone: nobody will replace us, and nobody will stop us either.
+static void on_channel_closed(void *arg) {
+    struct role *r = arg;
+    channel_free(r->channel);
+    r->channel = NULL;
+    drain(r, DRAIN_MS);
+}
+
+static void drain(struct role *r, unsigned ms) {
+    if (r->is_draining) {
+        loop_stop(r->loop);
+        return;
+    }
+    r->is_draining = true;
+    doors_free(r->doors);
+    r->doors = NULL;
+    service_drain(r->service, ms, on_drained, r);
+}
+
+static void on_drained(void *arg) {
+    struct role *r = arg;
+    loop_stop(r->loop);
+}

@@ -1,0 +1,35 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "http/board.h"
+#include "http/generation.h"
+#include "http/orders.h"
+#include "http/service.h"
+
+// The life of a process that serves HTTP, worker or control: it gets generations over its channel, builds them, switches when
+// told to, accepts on their listeners, and drains.
+struct role_conf {
+    unsigned row; // on the board
+    struct board *board;
+    const char *user; // to become; NULL: stays what it is
+    int error_fd;     // taken
+    int channel_fd;
+    local_fn *local; // NULL: serves the sites of the route file
+    void *local_arg;
+    // The addresses that this role accepts on; the supervisor sends sockets in the same order, and maybe fewer.
+    size_t (*listens)(const struct generation *g, const struct listen_conf **at);
+    // Orders that are the role's own; may be NULL.
+    void (*on_order)(void *arg, enum order_type type, struct order order, struct slice text);
+    void *on_order_arg;
+};
+
+struct role;
+struct role *role_new(const struct role_conf *conf); // NULL: it was said in the log
+void role_run(struct role *r);                       // until it was drained
+void role_free(struct role *r);
+
+const struct generation *role_generation(const struct role *r); // NULL before the first
+struct channel *role_channel(struct role *r);                   // NULL: the supervisor is gone
+struct loop *role_loop(struct role *r);

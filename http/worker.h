@@ -1,0 +1,17 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "http/board.h"
+
+// What the supervisor tells a process that it starts.
+struct start {
+    unsigned row;
+    struct board *board;
+    const char *user; // to become; NULL: none
+    int error_fd;     // the error log, now the process's own
+};
+
+// A worker, from its fork to its end: serves the sites of the route file. Returns its exit status.
+int worker_run(void *start, int channel_fd);
