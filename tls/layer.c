@@ -263,7 +263,3 @@ bool tls_is_resumed(const struct stream *s) {
     const struct tls_layer *l = stream_layer(s);
     return l && SSL_session_reused(l->ssl) == 1;
 }
-
-const char *tls_library_version(void) {
-    return OpenSSL_version(OPENSSL_VERSION);
-}

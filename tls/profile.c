@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "tls/tls.h"
 
 struct profile {
     const char *name;
@@ -48,6 +49,10 @@ SSL_CTX *profile_new(const char *name, const SSL_METHOD *method) {
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_max_early_data(c, 0);
     return c;
+}
+
+const char *tls_library_version(void) {
+    return OpenSSL_version(OPENSSL_VERSION);
 }
 
 static const struct profile *find(const char *name) {

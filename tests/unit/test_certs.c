@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "test_certs.h"
+#include "tests/unit/test_certs.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>

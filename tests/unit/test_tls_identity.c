@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <openssl/pem.h>
 
-#include "test_certs.h"
+#include "tests/unit/test_certs.h"
 #include "tls/identity.h"
 
 // A small tree: root → middle → leaf.
