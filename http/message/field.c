@@ -154,14 +154,17 @@ bool fields_list_has(const struct fields *f, enum field_id id, struct slice toke
     return false;
 }
 
-// One bit per byte value, for the 128 of ASCII: the tchar of RFC 9110 section 5.6.2.
-static const uint32_t TOKEN_BYTES[4] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
+// The tchar of RFC 9110 section 5.6.2.
+static const bool IS_TOKEN_BYTE[256] = {
+    ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true,  ['#'] = true,
+    ['$'] = true,         ['%'] = true,         ['&'] = true,         ['\''] = true, ['*'] = true,
+    ['+'] = true,         ['-'] = true,         ['.'] = true,         ['^'] = true,  ['_'] = true,
+    ['`'] = true,         ['|'] = true,         ['~'] = true,
+};
 
 bool is_token(struct slice s) {
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned c = (unsigned char)s.at[i];
-        if (c > 127 || !(TOKEN_BYTES[c / 32] & 1u << c % 32)) return false;
-    }
+    for (size_t i = 0; i < s.len; i++)
+        if (!IS_TOKEN_BYTE[(unsigned char)s.at[i]]) return false;
     return s.len > 0;
 }
 

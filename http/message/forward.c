@@ -23,7 +23,7 @@ static const uint64_t OUR_FIELDS = 0
 // What is left out of a head: ids, and the names that Connection gives.
 struct sieve {
     uint64_t ids;
-    bool drops_aliases; // of our fields
+    uint64_t aliases; // of these ids: alias_of()
     struct slice names[CONNECTION_OPTIONS_MAX];
     unsigned count;
 };
@@ -46,10 +46,11 @@ static struct slice joined(const struct fields *f, enum field_id id, struct slic
                            struct arena *a);
 static void add_via(struct fields *f, struct arena *a, int minor_version, struct slice name);
 static void add_framing(struct fields *f, struct arena *a, struct framing framing);
+static struct slice decimal(struct arena *a, uint64_t n);
 static struct framing framing_for_client(const struct response_head *in,
                                          const struct answer_options *o);
-static void add_answer_connection(const struct answer_options *o, struct arena *a,
-                                  struct response_head *out);
+static void add_answer_connection(const struct response_head *in, const struct answer_options *o,
+                                  struct arena *a, struct response_head *out);
 static bool is_interim(int status);
 
 // Requests -------------------------------------------------------------------------------------------------------------
@@ -70,7 +71,7 @@ bool forward_request(const struct request_head *in, const struct forward_options
     if (options->adds_forwarded) made_anew |= BIT(FORWARDED);
     if (!options->is_trusted) made_anew |= OUR_FIELDS;
     sieve_init(&s, &in->fields, HOP_FIELDS | made_anew);
-    s.drops_aliases = !options->is_trusted;
+    s.aliases = HOP_FIELDS | BIT(CONTENT_LENGTH) | (options->is_trusted ? 0 : OUR_FIELDS);
 
     struct fields *f = &out->fields;
     *f = (struct fields){.at = NULL};
@@ -108,7 +109,7 @@ static unsigned passes(const struct fields *f, struct slice our_name) {
 
 static void sieve_init(struct sieve *s, const struct fields *f, uint64_t ids) {
     s->ids = ids;
-    s->drops_aliases = false;
+    s->aliases = 0;
     s->count = 0;
     const struct field *field = fields_find(f, FIELD_CONNECTION);
     for (; field; field = fields_find_next(f, field)) {
@@ -124,10 +125,8 @@ static void sieve_init(struct sieve *s, const struct fields *f, uint64_t ids) {
 
 static bool sieve_drops(const struct sieve *s, const struct field *field) {
     if (s->ids & 1ull << field->id) return true;
-    if (s->drops_aliases && field->id == FIELD_OTHER) {
-        enum field_id alias = alias_of(field->name);
-        if ((OUR_FIELDS | HOP_FIELDS | BIT(CONTENT_LENGTH)) & 1ull << alias) return true;
-    }
+    if (s->aliases && field->id == FIELD_OTHER && s->aliases & 1ull << alias_of(field->name))
+        return true;
     for (unsigned i = 0; i < s->count; i++)
         if (slice_equals_nocase(s->names[i], field->name)) return true;
     return false;
@@ -209,15 +208,25 @@ static struct slice joined(const struct fields *f, enum field_id id, struct slic
     return slice_from(text, to + last.len);
 }
 
+// "1.1 name", without printf: it is in every head.
 static void add_via(struct fields *f, struct arena *a, int minor_version, struct slice name) {
-    add(f, a, FIELD_VIA, arena_printf(a, "1.%d %.*s", minor_version, SLICE_ARGS(name)));
+    char *text = arena_alloc(a, 4 + name.len);
+    memcpy(text, minor_version == 0 ? "1.0 " : "1.1 ", 4);
+    memcpy(text + 4, name.at, name.len);
+    add(f, a, FIELD_VIA, (struct slice){text, 4 + name.len});
 }
 
 static void add_framing(struct fields *f, struct arena *a, struct framing framing) {
     if (framing.kind == BODY_CHUNKED) add(f, a, FIELD_TRANSFER_ENCODING, SLICE("chunked"));
-    if (framing.kind == BODY_LENGTH)
-        add(f, a, FIELD_CONTENT_LENGTH,
-            arena_printf(a, "%llu", (unsigned long long)framing.length));
+    if (framing.kind == BODY_LENGTH) add(f, a, FIELD_CONTENT_LENGTH, decimal(a, framing.length));
+}
+
+static struct slice decimal(struct arena *a, uint64_t n) {
+    enum { DIGITS = 20 };
+    char *end = (char *)arena_alloc(a, DIGITS) + DIGITS, *at = end;
+    do *--at = (char)('0' + n % 10);
+    while ((n /= 10) > 0);
+    return slice_from(at, end);
 }
 
 // Answers --------------------------------------------------------------------------------------------------------------
@@ -240,7 +249,7 @@ void forward_response(const struct response_head *in, const struct answer_option
     fields_reserve(f, a, in->fields.count + ADDED_FIELDS);
     copy_fields(&in->fields, &s, a, f);
     if (options->via_name.len > 0) add_via(f, a, in->minor_version, options->via_name);
-    add_answer_connection(options, a, out);
+    add_answer_connection(in, options, a, out);
     add_framing(f, a, out->framing);
 }
 
@@ -254,12 +263,15 @@ static struct framing framing_for_client(const struct response_head *in,
     return (struct framing){o->client_minor == 0 ? BODY_UNTIL_CLOSE : BODY_CHUNKED, 0};
 }
 
-static void add_answer_connection(const struct answer_options *o, struct arena *a,
-                                  struct response_head *out) {
+static void add_answer_connection(const struct response_head *in, const struct answer_options *o,
+                                  struct arena *a, struct response_head *out) {
     struct fields *f = &out->fields;
-    if (out->status == 101 && out->upgrade.len > 0) {
+    struct slice upgrade = out->upgrade;
+    const struct field *offer = fields_find(&in->fields, FIELD_UPGRADE);
+    if (out->status == 426 && offer) upgrade = offer->value; // RFC 9110 section 15.5.22
+    if (upgrade.len > 0) {
         add(f, a, FIELD_CONNECTION, SLICE("upgrade"));
-        add(f, a, FIELD_UPGRADE, out->upgrade);
+        add(f, a, FIELD_UPGRADE, upgrade);
     }
     if (is_interim(out->status)) return;
     if (!out->is_persistent)

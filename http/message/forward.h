@@ -15,7 +15,8 @@ struct forward_options {
     struct slice scheme;     // "http" or "https" as the client used it
     struct slice request_id; // X-Request-Id when the client sent none that we believe
     struct slice via_name;   // our pseudonym in Via
-    struct slice host;       // replaces Host when not empty
+    struct slice
+        host; // replaces Host when not empty; give it where a 1.0 client named no host: an empty Host is legal but few like it
     bool
         is_trusted; // the client's own X-Forwarded-*, Forwarded and X-Request-Id are kept and added to
     bool adds_forwarded;   // RFC 7239

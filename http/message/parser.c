@@ -7,7 +7,9 @@
 #include <stdlib.h>
 
 #include "core/check.h"
+#include "http/message/chunk_line.h"
 #include "http/message/framing.h"
+#include "http/message/head_rules.h"
 #include "http/message/scanner.h"
 #include "http/message/start_line.h"
 #include "http/message/target.h"
@@ -76,18 +78,12 @@ static enum refusal read_request(struct parser *p);
 static enum refusal read_response(struct parser *p);
 static enum refusal llhttp_reads_head(struct parser *p, size_t unknown_method_bytes);
 static enum refusal refusal_of(llhttp_errno_t verdict);
-static enum refusal check_fields(const struct fields *f);
-static enum refusal check_connection(const struct fields *f);
-static enum refusal check_expect(struct request_head *h);
-static bool wants_to_persist(const struct fields *f, int minor_version);
-static struct slice upgrade_of(const struct fields *f);
 static void enter_body(struct parser *p, struct framing framing);
 static bool llhttp_goes_on(struct parser *p);
 static enum parse_event feed_body(struct parser *p, struct slice in, struct fed *fed);
 static enum parse_event feed_chunk_line(struct parser *p, struct slice in, struct fed *fed);
 static struct slice keep_partial(struct parser *p, struct slice piece, size_t room);
 static enum refusal read_chunk_line(struct parser *p, struct slice line);
-static bool chunk_size(struct slice line, uint64_t *size, size_t *digits);
 static enum parse_event feed_chunk_bytes(struct parser *p, struct slice in, struct fed *fed);
 static enum parse_event feed_chunk_end(struct parser *p, struct slice in, struct fed *fed);
 static enum parse_event feed_trailers(struct parser *p, struct slice in, struct fed *fed);
@@ -257,18 +253,19 @@ static enum refusal read_request(struct parser *p) {
     h->minor_version = line.minor_version;
     enum refusal objection =
         llhttp_reads_head(p, h->method == METHOD_OTHER ? h->method_text.len : 0);
+    if (objection == REFUSE_BAD_FIELD) return objection;
     // Our rules come first even where llhttp has stopped: they know better what to call it.
     why = framing_of_request(&h->fields, h->minor_version, &h->framing);
     if (why == REFUSE_NONE) why = objection;
-    if (why == REFUSE_NONE) why = check_fields(&h->fields);
+    if (why == REFUSE_NONE) why = fields_check(&h->fields);
     if (why == REFUSE_NONE) why = target_apply(&target, p->arena, h);
-    if (why == REFUSE_NONE) why = check_expect(h);
+    if (why == REFUSE_NONE) why = expectation_read(h);
     if (why != REFUSE_NONE) return why;
     bool is_same =
         slice_equals(p->target, h->target) && llhttp_get_http_minor(&p->llhttp) == h->minor_version;
-    h->is_persistent = wants_to_persist(&h->fields, h->minor_version);
+    h->is_persistent = fields_want_to_persist(&h->fields, h->minor_version);
     if (h->method == METHOD_GET && h->minor_version == 1 && h->framing.kind == BODY_NONE)
-        h->upgrade = upgrade_of(&h->fields);
+        h->upgrade = fields_upgrade(&h->fields);
     return is_same ? REFUSE_NONE : REFUSE_DISAGREEMENT;
 }
 
@@ -281,15 +278,16 @@ static enum refusal read_response(struct parser *p) {
     h->reason = line.reason;
     h->minor_version = line.minor_version;
     enum refusal objection = llhttp_reads_head(p, 0);
+    if (objection == REFUSE_BAD_FIELD) return objection;
     why = framing_of_response(&h->fields, h->minor_version, h->status, p->answers, &h->framing);
     if (why == REFUSE_NONE) why = objection;
-    if (why == REFUSE_NONE) why = check_fields(&h->fields);
+    if (why == REFUSE_NONE) why = fields_check(&h->fields);
     if (why != REFUSE_NONE) return why;
     bool is_same = llhttp_get_status_code(&p->llhttp) == h->status &&
                    llhttp_get_http_minor(&p->llhttp) == h->minor_version;
     h->is_persistent =
-        h->framing.kind != BODY_UNTIL_CLOSE && wants_to_persist(&h->fields, h->minor_version);
-    if (h->status == 101) h->upgrade = upgrade_of(&h->fields);
+        h->framing.kind != BODY_UNTIL_CLOSE && fields_want_to_persist(&h->fields, h->minor_version);
+    if (h->status == 101) h->upgrade = fields_upgrade(&h->fields);
     return is_same ? REFUSE_NONE : REFUSE_DISAGREEMENT;
 }
 
@@ -308,59 +306,14 @@ static enum refusal llhttp_reads_head(struct parser *p, size_t unknown_method_by
     return p->fields->count == p->block.lines - 1 ? REFUSE_NONE : REFUSE_DISAGREEMENT;
 }
 
-// The errors of llhttp that our own rules, which look first, may have no name for.
+// What llhttp may object to before our own rules look.
 static enum refusal refusal_of(llhttp_errno_t verdict) {
+    if (verdict == HPE_INVALID_HEADER_TOKEN) return REFUSE_BAD_FIELD;
     if (verdict == HPE_INVALID_URL) return REFUSE_BAD_TARGET;
     if (verdict == HPE_INVALID_CONTENT_LENGTH) return REFUSE_BAD_LENGTH;
     if (verdict == HPE_UNEXPECTED_CONTENT_LENGTH) return REFUSE_SEVERAL_LENGTHS;
     if (verdict == HPE_INVALID_TRANSFER_ENCODING) return REFUSE_BAD_CODING;
-    if (verdict == HPE_OK || verdict == HPE_PAUSED) return REFUSE_DISAGREEMENT;
-    return REFUSE_BAD_FIELD;
-}
-
-// Values need no look of their own: the scanner has refused every byte that must not stand in one.
-static enum refusal check_fields(const struct fields *f) {
-    for (unsigned i = 0; i < f->count; i++)
-        if (!is_token(f->at[i].name)) return REFUSE_BAD_FIELD;
-    return f->present & 1ull << FIELD_CONNECTION ? check_connection(f) : REFUSE_NONE;
-}
-
-static enum refusal check_connection(const struct fields *f) {
-    unsigned options = 0;
-    const struct field *field = fields_find(f, FIELD_CONNECTION);
-    for (; field; field = fields_find_next(f, field)) {
-        struct slice rest = field->value, option;
-        while (list_next(&rest, &option)) {
-            if (field_flags_of(field_id_of(option)) & FIELD_GUARDED)
-                return REFUSE_GUARDED_CONNECTION;
-            if (++options > CONNECTION_OPTIONS_MAX) return REFUSE_LONG_CONNECTION;
-        }
-    }
-    return REFUSE_NONE;
-}
-
-// An expectation of a 1.0 client, or one without a body to wait with, is none (RFC 9110 section 10.1.1).
-static enum refusal check_expect(struct request_head *h) {
-    const struct field *field = fields_find(&h->fields, FIELD_EXPECT);
-    for (; field; field = fields_find_next(&h->fields, field)) {
-        if (!slice_equals_nocase(field->value, SLICE("100-continue"))) return REFUSE_EXPECTATION;
-        h->expects_continue = h->minor_version == 1 && h->framing.kind != BODY_NONE;
-    }
-    return REFUSE_NONE;
-}
-
-static bool wants_to_persist(const struct fields *f, int minor_version) {
-    if (fields_list_has(f, FIELD_CONNECTION, SLICE("close"))) return false;
-    return minor_version == 1 || fields_list_has(f, FIELD_CONNECTION, SLICE("keep-alive"));
-}
-
-// The one Upgrade field that Connection names. An offer of h2c is no upgrade to us (RFC 9113 section 3.1).
-static struct slice upgrade_of(const struct fields *f) {
-    const struct field *field = fields_find(f, FIELD_UPGRADE);
-    bool is_upgrade = field && !fields_find_next(f, field) &&
-                      fields_list_has(f, FIELD_CONNECTION, SLICE("upgrade")) &&
-                      !fields_list_has(f, FIELD_UPGRADE, SLICE("h2c"));
-    return is_upgrade ? field->value : (struct slice){NULL, 0};
+    return REFUSE_DISAGREEMENT;
 }
 
 // The body -----------------------------------------------------------------------------------------------------------
@@ -422,37 +375,24 @@ static struct slice keep_partial(struct parser *p, struct slice piece, size_t ro
     return p->partial;
 }
 
-// The line comes with its CRLF.
+// The line comes with its CRLF. llhttp reads it without its extensions: 8.1 refuses some that are well-formed.
 static enum refusal read_chunk_line(struct parser *p, struct slice line) {
-    size_t digits;
-    if (!chunk_size(line, &p->left, &digits)) return REFUSE_BAD_CHUNK_LINE;
-    char mark = line.at[digits];
-    if (mark != '\r' && mark != ';') return REFUSE_BAD_CHUNK_LINE;
-    p->extension_bytes += line.len - 2 - digits;
+    struct chunk_line found;
+    line.len -= 2;
+    if (!chunk_line_read(line, &found)) return REFUSE_BAD_CHUNK_LINE;
+    p->extension_bytes += line.len - found.digits;
     if (p->extension_bytes > p->limits->extension_bytes) return REFUSE_LONG_CHUNK_EXTENSIONS;
+    p->left = found.size;
     p->has_chunk_header = false;
-    if (llhttp_execute(&p->llhttp, line.at, line.len) != HPE_OK) return REFUSE_BAD_CHUNK_LINE;
-    bool is_same = p->has_chunk_header && p->llhttp.content_length == p->left;
+    bool is_same = llhttp_execute(&p->llhttp, line.at, found.digits) == HPE_OK &&
+                   llhttp_execute(&p->llhttp, "\r\n", 2) == HPE_OK && p->has_chunk_header &&
+                   p->llhttp.content_length == p->left;
     if (!is_same) return REFUSE_DISAGREEMENT;
     if (p->left > 0) return REFUSE_NONE;
     p->block = (struct block){.at = NULL};
     p->fields = &p->trailers;
     p->has_ended_block = false;
     return REFUSE_NONE;
-}
-
-// Up to 16 digits that stay below 2^63. There is always a CR behind them.
-static bool chunk_size(struct slice line, uint64_t *size, size_t *digits) {
-    static const char HEX[] = "0123456789abcdef";
-    *size = 0;
-    for (*digits = 0; *digits < line.len; ++*digits) {
-        int c = line.at[*digits] | (line.at[*digits] >= 'A' ? 0x20 : 0);
-        const char *digit = memchr(HEX, c, 16);
-        if (!digit) break;
-        if (*digits == 16 || *size > INT64_MAX >> 4) return false;
-        *size = *size << 4 | (uint64_t)(digit - HEX);
-    }
-    return *digits > 0;
 }
 
 // llhttp counts the bytes along without looking at them.

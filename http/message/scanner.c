@@ -3,8 +3,10 @@
 
 #include "http/message/scanner.h"
 
+#include <endian.h>
+
 static const char *find_control(const char *at, const char *end);
-static const char *find_word_with_control(const char *at, const char *end);
+static inline uint64_t control_marks(const char *at);
 static enum scan block_scan(struct block *b, struct slice in, const struct block_limits *limits,
                             size_t *skipped, size_t *used, enum refusal *why);
 static size_t bytes_allowed(const struct block *b, const struct block_limits *limits);
@@ -36,28 +38,25 @@ enum scan scanner_next(struct scanner *s, struct slice in, size_t *used, enum re
 
 // The first control byte that is not a tab, or end.
 static const char *find_control(const char *at, const char *end) {
-    while (at < end) {
-        at = find_word_with_control(at, end);
-        const char *stop = end - at > 8 ? at + 8 : end;
-        for (; at < stop; at++) {
-            unsigned char c = (unsigned char)*at;
-            if ((c < 0x20 && c != '\t') || c == 0x7f) return at;
-        }
+    for (;; at++) {
+        uint64_t marks = 0;
+        while (end - at >= 8 && (marks = control_marks(at)) == 0) at += 8;
+        if (marks != 0) at += __builtin_ctzll(marks) / 8;
+        if (at == end) return at;
+        unsigned char c = (unsigned char)*at;
+        if ((c < 0x20 && c != '\t') || c == 0x7f) return at;
     }
-    return end;
 }
 
-// Skips words of eight bytes without a byte below 0x20 or equal to 0x7f: the usual bit tricks, which may report a word
-// too much but none too few. Stops where less than a word is left.
-static const char *find_word_with_control(const char *at, const char *end) {
+// The high bit of each of eight bytes that is below 0x20 or equal to 0x7f, by the usual bit tricks. The subtraction's borrow
+// may mark more bytes, but only behind (in the order of memory) one that is rightly marked.
+static inline uint64_t control_marks(const char *at) {
     const uint64_t each = 0x0101010101010101;
-    for (; end - at >= 8; at += 8) {
-        uint64_t word, is_del;
-        memcpy(&word, at, 8);
-        is_del = word ^ each * 0x7f;
-        if ((((word - each * 0x20) & ~word) | ((is_del - each) & ~is_del)) & each * 0x80) break;
-    }
-    return at;
+    uint64_t word;
+    memcpy(&word, at, 8);
+    word = le64toh(word);
+    uint64_t is_del = (word & each * 0x7f) + each;
+    return ((word - each * 0x20) | is_del) & ~word & each * 0x80;
 }
 
 enum scan block_feed(struct block *b, struct slice in, const struct block_limits *limits,
