@@ -16,6 +16,7 @@ enum { RELOADS_MAX = 32, PAGE_MAX = 1 << 20 };
 struct waiting {
     unsigned request;          // 0: this place is free
     struct local_reply *reply; // NULL: went away
+    bool wants_text;
 };
 
 struct admin {
@@ -34,6 +35,7 @@ struct page {
 static page_fn give_status, give_metrics, begin_reload, give_explanation;
 static void say(struct local_reply *r, int status, const char *words);
 static void forget(void *waiting);
+static void give_end(const struct waiting *w, int exit_status, struct slice lines);
 
 static const struct page PAGES[] = {
     {"/explain", "POST", give_explanation},
@@ -118,7 +120,6 @@ static void give_explanation(struct admin *a, const struct local_request *reques
 static void begin_reload(struct admin *a, const struct local_request *request,
                          struct local_reply *r, void (**cancel)(void *reply_arg),
                          void **cancel_arg) {
-    (void)request;
     struct waiting *w = a->waiting;
     while (w < a->waiting + RELOADS_MAX && w->request) w++;
     if (w == a->waiting + RELOADS_MAX) {
@@ -130,7 +131,9 @@ static void begin_reload(struct admin *a, const struct local_request *request,
         say(r, 503, "the supervisor cannot be asked\n");
         return;
     }
-    *w = (struct waiting){.request = a->last_request, .reply = r};
+    *w = (struct waiting){.request = a->last_request,
+                          .reply = r,
+                          .wants_text = slice_equals(request->query, SLICE("text"))};
     *cancel = forget;
     *cancel_arg = w;
 }
@@ -142,14 +145,21 @@ static void forget(void *waiting) {
 void admin_reload_ended(struct admin *a, unsigned request, int exit_status, struct slice lines) {
     for (struct waiting *w = a->waiting; w < a->waiting + RELOADS_MAX; w++) {
         if (w->request != request) continue;
-        struct local_reply *r = w->reply;
+        struct waiting ended = *w;
         *w = (struct waiting){0};
-        if (!r) return;
-        struct text page;
-        text_init(&page, PAGE_MAX);
-        admin_write_reload(exit_status, lines, &page);
-        local_answer(r, 200, "application/json", text_slice(&page));
-        text_fini(&page);
+        if (ended.reply) give_end(&ended, exit_status, lines);
         return;
     }
+}
+
+static void give_end(const struct waiting *w, int exit_status, struct slice lines) {
+    struct text page;
+    text_init(&page, PAGE_MAX);
+    if (w->wants_text)
+        text_printf(&page, "exit %d\n%.*s", exit_status, SLICE_ARGS(lines));
+    else
+        admin_write_reload(exit_status, lines, &page);
+    local_answer(w->reply, 200, w->wants_text ? "text/plain; charset=utf-8" : "application/json",
+                 text_slice(&page));
+    text_fini(&page);
 }

@@ -9,7 +9,7 @@
 // The pages of the admin socket:
 //   GET /status    JSON: generation, processes, counters
 //   GET /metrics   the text format of Prometheus
-//   POST /reload   answered when it is over: {"ok", "exit", "errors", "problems"}
+//   POST /reload   answered when it is over: {"ok", "exit", "errors", "problems"}; /reload?text: "exit N", then the lines
 //   POST /explain  body: METHOD, URL and perhaps the client's IP, a line each; in words
 struct admin;
 

@@ -34,7 +34,7 @@ def program(name, build=None):
     folder = os.environ.get("RSP_BUILD", os.path.join(ROOT, "build", "dev"))
     if build:
         folder = os.path.join(ROOT, "build", build)
-    return os.path.join(folder, "tools", name)
+    return os.path.join(folder, name)
 
 
 def free_port():
