@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: The rsp authors
+# SPDX-License-Identifier: Apache-2.0
+"""An app's Host and the domain in its reload path reach the same backend, whatever the spelling; what only looks like it does not."""
+
+import re
+import subprocess
+
+from backends import answer, respond
+from harness import SystemTest, main, program
+from wire import get
+
+CONTROL_HOST = "www.pythonanywhere.example"
+ROUTES = """
+local apps = pool "apps" {{ {members}, balance = "hash", key = "{{host}}" }}
+site "www.pythonanywhere.example" {{
+  paths = {{
+    ["/user/*/webapps/{{domain}}/reload"] = {{ to = apps, key = "{{domain}}" }},
+    ["/*"]                              = {{ to = apps }},
+  }},
+}}
+site "*" {{ to = apps }}
+"""
+SPELLINGS = ("ironhand.example", "IronHand.example", "IRONHAND.EXAMPLE", "ironhand.example.", "IronHand.Example.",
+             "ironhand%2Eexample", "%69ronhand.example", "ironh%61nd.ex%61mple.")
+
+
+def routes(members):
+    return ROUTES.format(members=", ".join(f'"{m}"' for m in members))
+
+
+class ReloadUrl(SystemTest):
+    def start(self, count):
+        def named(name):
+            return respond(lambda _: answer(200, name.encode()))
+        backends = [self.backend(named(str(i))) for i in range(count)]
+        return self.rsp(routes(b.address for b in backends))
+
+    def of_app(self, rsp, host):
+        return get(rsp.http, host=host).body
+
+    def of_path(self, rsp, path, host=CONTROL_HOST, method="POST"):
+        return get(rsp.http, path, host=host, method=method)
+
+    def test_any_spelling_reaches_the_backend_of_the_app(self):
+        for count in (1, 2, 3, 7, 16, 64):
+            rsp = self.start(count)
+            for app in ("ironhand.example", "alice.example.org", "xn--bcher-kva.example"):
+                expected = self.of_app(rsp, app)
+                for spelling in (app, app.upper(), app + ".", app.replace(".", "%2E"), app.title(), app.replace("e", "%65")):
+                    with self.subTest(count=count, spelling=spelling):
+                        reply = self.of_path(rsp, f"/user/Alice/webapps/{spelling}/reload")
+                        self.assertEqual((reply.status, reply.body), (200, expected))
+                for host in (app.upper(), app + ".", app + ":8000", app + ":80"):
+                    self.assertEqual(self.of_app(rsp, host), expected)
+
+    def test_near_misses_take_the_normal_way(self):
+        rsp = self.start(16)
+        normal = self.of_path(rsp, "/").body
+        app = next(a for a in (f"app{i}.example" for i in range(100)) if self.of_app(rsp, a) != normal)
+        for path in (f"/user/a/webapps/{app}/reload/x", f"/user/a/webapps/{app}/reload/", f"/user/a/b/webapps/{app}/reload",
+                     f"/user/webapps/{app}/reload", f"/users/a/webapps/{app}/reload", f"/user/a/webapps/{app}/Reload"):
+            with self.subTest(path):
+                self.assertEqual(self.of_path(rsp, path).body, normal)
+        other = self.of_path(rsp, f"/user/a/webapps/{app}/reload", host="other.example").body
+        self.assertEqual(other, self.of_app(rsp, "other.example"))
+
+    def test_a_domain_that_is_no_host_name_is_refused(self):
+        rsp = self.start(4)
+        for domain in ("a%00b", "a%2Fb", "a%20b", "%", "a..b", "x" * 300):
+            with self.subTest(domain):
+                self.assertEqual(self.of_path(rsp, f"/user/a/webapps/{domain}/reload").status, 400)
+
+
+class Moves(SystemTest):
+    """How many of many hosts move when a backend comes or goes: asked of rsp explain."""
+
+    HOSTS = 400
+
+    def chosen(self, folder_rsp, members):
+        """The backend of each host, by one rsp explain each."""
+        folder_rsp.write_routes(routes(members))
+        out = []
+        for i in range(self.HOSTS):
+            done = subprocess.run([program("rsp", "release"), "explain", "-c", folder_rsp.path("rsp.lua"), f"http://host{i}.example/"],
+                                  capture_output=True, text=True, timeout=20)
+            found = re.search(r"10\.0\.0\.\d+:80", done.stdout)
+            self.assertIsNotNone(found, done.stdout + done.stderr)
+            out.append(found.group())
+        return out
+
+    def test_one_backend_more_takes_its_share_and_one_less_only_its_own(self):
+        rsp = self.rsp('site "*" { respond = { 200, "x" } }', build="release")
+        members = [f"10.0.0.{i}:80" for i in range(1, 9)]
+        before, more = self.chosen(rsp, members), self.chosen(rsp, members + ["10.0.0.9:80"])
+        moved = [(a, b) for a, b in zip(before, more) if a != b]
+        self.assertTrue(all(b == "10.0.0.9:80" for _, b in moved), "a host moved between backends that were there before")
+        self.assertLess(len(moved) / self.HOSTS, 1 / 9 + 0.06)
+        less = self.chosen(rsp, members[:-1])
+        self.assertTrue(all(a == members[-1] for a, b in zip(before, less) if a != b))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: The rsp authors
+# SPDX-License-Identifier: Apache-2.0
+"""What may be tried again is, once, and nothing else: no POST is sent twice, whatever a backend does."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import procfs
+from backends import answer, echo, once, respond
+from harness import SystemTest, can_connect, free_port, main, wait_until
+from wire import Client, get, request
+
+NGINX = """
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/errors.log crit;
+events {{ worker_connections 2048; }}
+http {{ access_log off; keepalive_requests 100000000;
+  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{ listen 127.0.0.1:{port}; location / {{ return 200 "a page\\n"; }} }} }}
+"""
+
+
+def closes_reused(conn):
+    """Answers the first request of a connection; at the second it closes without a byte."""
+    conn.read_request()
+    conn.send(answer(200, b"first"))
+    conn.read_request()
+
+
+class Retry(SystemTest):
+    def refusing_address(self):
+        """An address where nobody listens."""
+        s = socket.socket()
+        s.bind(("127.0.0.1", 0))
+        self.addCleanup(s.close)
+        return "127.0.0.1:%d" % s.getsockname()[1]
+
+    def test_a_request_that_was_not_sent_goes_to_another_backend_whatever_its_method(self):
+        good = self.backend(respond(echo))
+        rsp = self.rsp(f'site "*" {{ to = pool "p" {{ "{self.refusing_address()}", "{good.address}" }} }}')
+        for i in range(10):
+            reply = get(rsp.http, f"/{i}", method="POST", body=b"x")
+            self.assertEqual((reply.status, reply.body), (200, b"POST /%d\nx" % i))
+        self.assertEqual(len(good.requests), 10)
+
+    def test_a_get_on_a_stale_connection_is_sent_once_more(self):
+        backend = self.backend(closes_reused)
+        rsp = self.rsp(self.site(backend))
+        self.assertEqual([get(rsp.http).status for _ in range(6)], [200] * 6)
+
+    def test_a_lost_post_is_not_sent_twice(self):
+        backend = self.backend(closes_reused)
+        rsp = self.rsp(self.site(backend))
+        statuses = []
+        for i in range(6):
+            statuses.append(get(rsp.http, f"/{i}", method="POST", body=b"order").status)
+        paths = [r.path for r in backend.requests]
+        self.assertEqual(len(paths), len(set(paths)), paths)
+        self.assertEqual(set(statuses), {200, 502})
+
+    def test_a_get_that_a_fresh_connection_lost_is_not_sent_twice(self):
+        backend = self.backend(once())
+        rsp = self.rsp(self.site(backend))
+        self.assertEqual(get(rsp.http).status, 502)
+        self.assertEqual(len(backend.requests), 1)
+        self.assertIn("BACKEND_CLOSED", rsp.wait_for_lines(1)[0])
+
+    def test_nothing_is_sent_again_once_a_byte_of_the_answer_came(self):
+        backend = self.backend(once(b"HTTP/1.1 2"))
+        rsp = self.rsp(self.site(backend))
+        self.assertEqual(get(rsp.http).status, 502)
+        self.assertEqual(len(backend.requests), 1)
+
+    def test_a_retry_is_counted_in_the_log(self):
+        good = self.backend(respond(echo))
+        rsp = self.rsp(f'site "*" {{ to = pool "p" {{ "{self.refusing_address()}", "{good.address}" }} }}')
+        for _ in range(4):
+            get(rsp.http)
+        self.assertTrue(any("tries=2" in line for line in rsp.wait_for_lines(4)), rsp.access_lines())
+
+
+class KilledBackend(SystemTest):
+    """A backend dies under the load of wrk: nothing but answers, retries and 502 with a reason."""
+
+    def start_nginx(self):
+        folder, port = tempfile.mkdtemp(prefix="rsp-test-nginx-"), free_port()
+        with open(os.path.join(folder, "nginx.conf"), "w", encoding="ascii") as f:
+            f.write(NGINX.format(folder=folder, port=port))
+        process = subprocess.Popen(["/usr/sbin/nginx", "-c", os.path.join(folder, "nginx.conf")],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(self.kill_all, process)
+        wait_until(lambda: can_connect(port), 10, "nginx")
+        return process, port
+
+    @staticmethod
+    def kill_all(process):
+        for pid in procfs.descendants(process.pid) + [process.pid]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        process.wait()
+
+    def test_a_backend_killed_under_load_costs_nothing_but_502_with_a_reason(self):
+        first, first_port = self.start_nginx()
+        _, second_port = self.start_nginx()
+        rsp = self.rsp(f'site "*" {{ to = pool "p" {{ "127.0.0.1:{first_port}", "127.0.0.1:{second_port}" }} }}')
+        worker = rsp.worker()
+        load = subprocess.Popen(["wrk", "-t1", "-c64", "-d6s", f"http://127.0.0.1:{rsp.http}/"], stdout=subprocess.PIPE, text=True)
+        time.sleep(2)
+        self.kill_all(first)
+        out = load.communicate(timeout=60)[0]
+        self.assertNotIn("Socket errors", out)
+        self.assertEqual(rsp.worker(), worker, "the worker died")
+        statuses = {}
+        for line in rsp.access_lines():
+            status = re.search(r'" (\d{3}) ', line).group(1)
+            statuses[status] = statuses.get(status, 0) + 1
+            if status != "200":
+                self.assertRegex(line, r"reason=[A-Z]")
+        self.assertLessEqual(set(statuses), {"200", "502"}, statuses)
+        self.assertLess(statuses.get("502", 0), 200, statuses)
+
+    def test_no_post_reaches_two_backends_when_one_dies(self):
+        dying = self.backend(respond(echo))
+        living = self.backend(respond(echo))
+        rsp = self.rsp(f'site "*" {{ to = pool "p" {{ "{dying.address}", "{living.address}" }} }}')
+        with Client(rsp.http) as client:
+            for i in range(200):
+                if i == 100:
+                    dying.stop()
+                client.send(request("POST", f"/{i}", body=b"order"))
+                self.assertIn(client.read_answer("POST").status, (200, 502))
+        paths = [r.path for r in dying.requests + living.requests]
+        self.assertEqual(len(paths), len(set(paths)))
+
+
+if __name__ == "__main__":
+    main()
