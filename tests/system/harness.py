@@ -143,7 +143,7 @@ class Rsp:
 
     def reload(self, timeout=60):
         """rspctl reload: (exit status, what it printed)."""
-        done = subprocess.run([program("rspctl", self.build), "--socket", self.path("admin.sock"), "reload"],
+        done = subprocess.run([program("rspctl", self.build), "-s", self.path("admin.sock"), "reload"],
                               capture_output=True, text=True, timeout=timeout)
         return done.returncode, done.stdout + done.stderr
 
