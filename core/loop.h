@@ -21,6 +21,8 @@ void loop_stop(struct loop *loop); // after this turn
 // Runs one turn (for tests); blocks for at most max_ms.
 void loop_turn(struct loop *loop, int max_ms);
 struct event_base *loop_base(struct loop *loop); // for core/ only
+// Every callback from libevent calls this first: the first one of a turn reads the clock. For core/ only.
+void loop_begin_turn(struct loop *loop);
 
 // A timer. Embedded in its owner. Its deadline may be moved later at no cost: it is re-armed when it
 // fires early. Fires from the loop, once per timer_set().
