@@ -57,7 +57,8 @@ struct backoff {
 uint64_t backoff_after_death(struct backoff *b, uint64_t now_ms);
 
 // --- what a process does to itself ---
-// Remembers where ps finds the command line; before that (or without room there) only the name of the thread is set.
+// Remembers where ps finds the command line: the strings of argv, which process_set_title() overwrites (in every child,
+// too). Before that only the name of the thread is set.
 void process_keep_title(int argc, char **argv);
 void process_set_title(const char *title); // "rsp: worker 3"
 // Becomes the user for good (groups too) and can gain no privileges any more. A user of NULL, or the present one, only
