@@ -141,6 +141,18 @@ size_t files_glob(struct files *f, const char *pattern, const char *const **path
     return p->count;
 }
 
+size_t files_peek_glob(const struct files *f, const char *pattern, const char *const **paths) {
+    const struct pattern *p = find_pattern(f, pattern);
+    *paths = p ? (const char *const *)p->paths : NULL;
+    return p ? p->count : 0;
+}
+
+void files_add_match(struct files *f, const char *pattern, const char *path) {
+    struct pattern *p = find_pattern(f, pattern);
+    if (!p) p = add_pattern(f, pattern);
+    add_match(p, path);
+}
+
 void files_replace(struct files *f, const char *path, struct slice content) {
     struct file *old = find_file(f, path);
     struct file *file = old ? old : add_file(f, path);

@@ -26,6 +26,10 @@ bool files_read(struct files *f, const char *path, struct slice *content, char *
                 size_t why_max);
 // The paths that a shell pattern matches, sorted; remembered as well. Returns their number; *paths is the set's. No match: 0.
 size_t files_glob(struct files *f, const char *pattern, const char *const **paths);
+// The same, when the set knows this pattern already; else 0.
+size_t files_peek_glob(const struct files *f, const char *pattern, const char *const **paths);
+// Has a pattern that was asked for match this path as well (a file that has gone from the disk keeps its old bytes).
+void files_add_match(struct files *f, const char *pattern, const char *path);
 // Puts content in place of what the disk has (a certificate that went bad keeps its old bytes).
 void files_replace(struct files *f, const char *path, struct slice content);
 // Whether the set knows this path, and its content if it could be read.

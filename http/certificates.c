@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/check.h"
 
@@ -15,6 +16,9 @@ static void keep_old(struct files *files, const struct files *old,
                      const struct tls_identity_conf *identity, struct text *problems);
 static bool was_good(const struct files *old, const struct tls_identity_conf *identity);
 static void restore(struct files *files, const struct files *old, const char *path);
+static bool has_path(const char *const *paths, size_t count, const char *path);
+static const struct site *site_without(const struct config *config, const struct files *old,
+                                       const char *path, const struct tls_server *server);
 
 void certificates_init(struct certificates *c, const struct config *config) {
     size_t count = 0;
@@ -35,13 +39,25 @@ void certificates_fini(struct certificates *c) {
     *c = (struct certificates){0};
 }
 
+struct tls_server_conf certificates_conf(const struct certificates *c, void *ticket_keys) {
+    const struct tls_conf *tls = &c->config->tls;
+    return (struct tls_server_conf){.certificates = tls->certificates,
+                                    .identities = c->at,
+                                    .identity_count = c->count,
+                                    .profile = tls->profile,
+                                    .strict_sni = tls->strict_sni,
+                                    .default_name = tls->default_name,
+                                    .has_tickets = tls->has_tickets,
+                                    .ticket_keys = ticket_keys};
+}
+
 void certificates_keep_old(const struct certificates *c, struct files *files,
                            const struct files *old, struct text *problems) {
     for (size_t i = 0; i < c->count; i++) keep_old(files, old, &c->at[i], problems);
     const char *directory = c->config->tls.certificates;
     if (!directory) return;
     char pattern[PATH_MAX];
-    snprintf(pattern, sizeof pattern, "%s/*.pem", directory);
+    tls_directory_pattern(directory, pattern, sizeof pattern);
     const char *const *paths;
     size_t count = files_glob(files, pattern, &paths);
     for (size_t i = 0; i < count; i++)
@@ -82,4 +98,60 @@ static void restore(struct files *files, const struct files *old, const char *pa
     struct slice content;
     CHECK(files_peek(old, path, &content));
     files_replace(files, path, content);
+}
+
+// --- files that have gone ---
+
+bool certificates_keep_gone(const struct certificates *c, struct files *files,
+                            const struct files *old, const struct tls_server *server,
+                            struct text *problems) {
+    if (!c->config->tls.certificates) return false;
+    char pattern[PATH_MAX];
+    tls_directory_pattern(c->config->tls.certificates, pattern, sizeof pattern);
+    const char *const *paths, *const *there;
+    size_t count = files_peek_glob(old, pattern, &paths);
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        size_t there_count = files_glob(files, pattern, &there);
+        if (has_path(there, there_count, paths[i])) continue;
+        const struct site *site = site_without(c->config, old, paths[i], server);
+        if (!site) continue;
+        restore(files, old, paths[i]);
+        files_add_match(files, pattern, paths[i]);
+        text_printf(problems,
+                    "%s: has gone, but site \"%s\" has no other certificate; the one that was "
+                    "loaded before is kept\n",
+                    paths[i], site->name);
+        any = true;
+    }
+    return any;
+}
+
+static bool has_path(const char *const *paths, size_t count, const char *path) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(paths[i], path) == 0) return true;
+    return false;
+}
+
+// A site that this old file has a certificate for and that `server` has none for. NULL: none.
+static const struct site *site_without(const struct config *config, const struct files *old,
+                                       const char *path, const struct tls_server *server) {
+    struct tls_identity_conf identity = {.cert = path};
+    if (!was_good(old, &identity)) return NULL;
+    struct files *scratch = files_new();
+    struct text unused;
+    text_init(&unused, PROBLEM_MAX);
+    restore(scratch, old, path);
+    struct tls_server_conf conf = {.identities = &identity, .identity_count = 1};
+    struct tls_server *alone = tls_server_new(scratch, &conf, &unused);
+    const struct site *found = NULL;
+    for (size_t i = 0; alone && !found && i < config->site_count; i++) {
+        struct slice name = slice_of(config->sites[i]->name);
+        if (tls_server_has_name(alone, name) && !tls_server_has_name(server, name))
+            found = config->sites[i];
+    }
+    tls_server_free(alone);
+    text_fini(&unused);
+    files_free(scratch);
+    return found;
 }

@@ -17,7 +17,15 @@ struct certificates {
 void certificates_init(struct certificates *c, const struct config *config);
 void certificates_fini(struct certificates *c);
 
+// What the settings of the route file make of them. Borrows from both.
+struct tls_server_conf certificates_conf(const struct certificates *c, void *ticket_keys);
+
 // Checks every certificate, those of the directory too. One that cannot be used but could be in the set `old` gets its old
 // bytes back, certificate and key as a pair, and `problems` a line that says so. Others are left as they are.
 void certificates_keep_old(const struct certificates *c, struct files *files,
                            const struct files *old, struct text *problems);
+// The same for files that were in the directory of `old` and are not there any more, as far as a site needs them: one that `server`,
+// made from `files`, has no certificate for. True if any was put back: the server is to be made again.
+bool certificates_keep_gone(const struct certificates *c, struct files *files,
+                            const struct files *old, const struct tls_server *server,
+                            struct text *problems);

@@ -10,6 +10,8 @@
 #include "core/hostname.h"
 #include "http/certificates.h"
 
+enum { PROBLEMS_MAX = 256 << 10 };
+
 static bool build_tls(struct generation *g, const struct files *old, void *ticket_keys,
                       struct text *errors, struct text *problems);
 static bool has_tls_listener(const struct config *c);
@@ -57,19 +59,19 @@ static bool build_tls(struct generation *g, const struct files *old, void *ticke
                       struct text *errors, struct text *problems) {
     if (!has_tls_listener(g->config)) return true;
     struct certificates named;
+    struct text said;
+    text_init(&said, PROBLEMS_MAX);
     certificates_init(&named, g->config);
+    struct tls_server_conf conf = certificates_conf(&named, ticket_keys);
     if (old) certificates_keep_old(&named, g->files, old, problems);
-    struct tls_server_conf conf = {
-        .certificates = g->config->tls.certificates,
-        .identities = named.at,
-        .identity_count = named.count,
-        .profile = g->config->tls.profile,
-        .strict_sni = g->config->tls.strict_sni,
-        .default_name = g->config->tls.default_name,
-        .has_tickets = g->config->tls.has_tickets,
-        .ticket_keys = ticket_keys,
-    };
-    g->tls = tls_server_new(g->files, &conf, problems);
+    g->tls = tls_server_new(g->files, &conf, &said);
+    if (g->tls && old && certificates_keep_gone(&named, g->files, old, g->tls, problems)) {
+        tls_server_free(g->tls);
+        text_clear(&said); // it was about what is there again
+        g->tls = tls_server_new(g->files, &conf, &said);
+    }
+    text_add(problems, text_slice(&said));
+    text_fini(&said);
     certificates_fini(&named);
     if (!g->tls) {
         text_printf(errors, "%s: TLS could not be set up\n", g->config->path);

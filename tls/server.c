@@ -126,8 +126,7 @@ static void load_identities(struct tls_server *t, struct files *files,
 static void load_directory(struct tls_server *t, struct files *files,
                            const struct tls_server_conf *conf, struct text *problems) {
     char pattern[PATH_BYTES_MAX];
-    const char *slash = conf->certificates[strlen(conf->certificates) - 1] == '/' ? "" : "/";
-    snprintf(pattern, sizeof pattern, "%s%s*.pem", conf->certificates, slash);
+    tls_directory_pattern(conf->certificates, pattern, sizeof pattern);
     const char *const *paths = NULL;
     size_t count = files_glob(files, pattern, &paths);
     if (count == 0)
@@ -138,6 +137,12 @@ static void load_directory(struct tls_server *t, struct files *files,
         if (is_named_by_site(conf, paths[i])) continue;
         load_one(t, files, &(struct tls_identity_conf){.cert = paths[i]}, problems);
     }
+}
+
+void tls_directory_pattern(const char *directory, char *out, size_t max) {
+    size_t len = strlen(directory);
+    const char *slash = len > 0 && directory[len - 1] == '/' ? "" : "/";
+    snprintf(out, max, "%s%s*.pem", directory, slash);
 }
 
 static bool is_named_by_site(const struct tls_server_conf *conf, const char *path) {

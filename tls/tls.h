@@ -37,6 +37,8 @@ void tls_server_free(struct tls_server *t);
 // Checks one identity without keeping it: false and a line in `problems`. (The supervisor keeps the old bytes of one that went bad.)
 bool tls_identity_check(struct files *files, const struct tls_identity_conf *identity,
                         struct text *problems);
+// The pattern of the files that a directory of certificates is read from: "/etc/rsp/certs/*.pem".
+void tls_directory_pattern(const char *directory, char *out, size_t max);
 // Does a handshake for this (normalised) name find a certificate? Plain ports redirect to HTTPS only then.
 bool tls_server_has_name(const struct tls_server *t, struct slice host);
 size_t tls_server_count(const struct tls_server *t); // usable certificates
