@@ -18,7 +18,8 @@ struct slice {
 // The slice of a string literal: SLICE("close").
 #define SLICE(literal) ((struct slice){(literal), sizeof(literal) - 1})
 // The same as an initialiser of a static struct.
-#define SLICE_INIT(literal) {(literal), sizeof(literal) - 1}
+#define SLICE_INIT(literal)                                                                        \
+    { (literal), sizeof(literal) - 1 }
 // For printf's "%.*s".
 #define SLICE_ARGS(s) ((int)(s).len), ((s).at ? (s).at : "")
 

@@ -284,7 +284,7 @@ static int become_nobody(void *arg, int channel_fd) {
     return wrong;
 }
 
-static void dropped_privileges_do_not_come_back(void **state) {
+static void dropped_privileges_never_come_back(void **state) {
     (void)state;
     if (geteuid() != 0) skip();
     int fd;
@@ -360,7 +360,7 @@ int main(void) {
         WITH_A_SET(a_child_talks_through_a_loop_of_its_own),
         WITH_A_SET(a_signal_in_the_child_reaches_its_own_loop_only),
         WITH_A_SET(a_child_does_not_outlive_its_parent),
-        WITH_A_SET(dropped_privileges_do_not_come_back),
+        WITH_A_SET(dropped_privileges_never_come_back),
         WITH_A_SET(an_unknown_user_is_refused),
         cmocka_unit_test(a_role_that_dies_again_and_again_has_to_wait),
         cmocka_unit_test(the_limit_of_descriptors_is_raised),
