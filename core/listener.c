@@ -1,0 +1,146 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "core/listener.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/check.h"
+#include "core/log.h"
+
+// So many connections are taken in one turn, then the others have their say: shared listeners spread better, too.
+enum { ACCEPTS_PER_TURN = 16, STARVED_MS = 100 };
+
+struct listener {
+    struct loop *loop;
+    int fd;
+    accepted_fn *on_accepted;
+    void *arg;
+    struct watch *watch;   // NULL: not accepting now
+    struct timer starving; // set: out of descriptors, tries again then
+    bool is_starved;       // the log has said so
+    bool is_paused;        // by the owner
+};
+
+static bool bind_to(int fd, const struct address *a);
+static bool remove_dead_socket(const char *path);
+static void on_acceptable(void *arg);
+static bool accept_one(struct listener *l);
+static bool is_starvation(int error);
+static void starve(struct listener *l, int error);
+static void on_retry(void *arg);
+static void steer(struct listener *l);
+
+int listener_open(const struct address *a, int backlog, char *why, size_t why_max) {
+    char text[ADDRESS_TEXT_MAX];
+    int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && bind_to(fd, a) && listen(fd, backlog) == 0) return fd;
+    snprintf(why, why_max, "cannot listen on %s: %s", address_format(a, text), strerror(errno));
+    if (fd >= 0) close(fd);
+    return -1;
+}
+
+struct listener *listener_new(struct loop *loop, int fd, accepted_fn *on_accepted, void *arg) {
+    struct listener *l = calloc(1, sizeof(*l));
+    CHECK(l);
+    l->loop = loop;
+    l->fd = fd;
+    l->on_accepted = on_accepted;
+    l->arg = arg;
+    timer_init(&l->starving, loop, on_retry, l);
+    steer(l);
+    return l;
+}
+
+void listener_free(struct listener *l) {
+    if (!l) return;
+    loop_unwatch(l->watch);
+    timer_fini(&l->starving);
+    free(l);
+}
+
+void listener_pause(struct listener *l) {
+    l->is_paused = true;
+    steer(l);
+}
+
+void listener_resume(struct listener *l) {
+    l->is_paused = false;
+    steer(l);
+}
+
+// The wildcard of IPv6 takes IPv4 as well; every other IPv6 address stands for itself.
+static bool bind_to(int fd, const struct address *a) {
+    int on = 1;
+    int v6_only = !(a->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr));
+    if (a->any.sa_family == AF_UNIX && !remove_dead_socket(a->local.sun_path)) return false;
+    if (a->any.sa_family != AF_UNIX) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (a->any.sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only));
+    return bind(fd, &a->any, a->len) == 0;
+}
+
+// A socket that a crash left behind is in the way, one that somebody answers on is not ours to take.
+static bool remove_dead_socket(const char *path) {
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return false;
+    bool is_alive = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+    int error = errno;
+    close(fd);
+    if (is_alive) errno = EADDRINUSE;
+    if (!is_alive && error == ECONNREFUSED) unlink(path);
+    return !is_alive;
+}
+
+static void on_acceptable(void *arg) {
+    struct listener *l = arg;
+    for (int i = 0; i < ACCEPTS_PER_TURN && l->watch; i++)
+        if (!accept_one(l)) return;
+}
+
+static bool accept_one(struct listener *l) {
+    struct address client = {.len = sizeof(struct sockaddr_un)};
+    int on = 1;
+    int fd = accept4(l->fd, &client.any, &client.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        if (is_starvation(errno)) starve(l, errno);
+        return errno == ECONNABORTED || errno == EINTR;
+    }
+    if (l->is_starved) log_info("accepting connections again");
+    l->is_starved = false;
+    if (client.any.sa_family != AF_UNIX) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    l->on_accepted(l->arg, fd, &client);
+    return true;
+}
+
+static bool is_starvation(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void starve(struct listener *l, int error) {
+    if (!l->is_starved)
+        log_warn("accepting pauses: %s; what is connected goes on", strerror(error));
+    l->is_starved = true;
+    timer_set(&l->starving, STARVED_MS);
+    steer(l);
+}
+
+static void on_retry(void *arg) {
+    steer(arg);
+}
+
+static void steer(struct listener *l) {
+    bool accepts = !l->is_paused && !timer_is_set(&l->starving);
+    if (accepts && !l->watch) l->watch = loop_watch_fd(l->loop, l->fd, on_acceptable, l);
+    if (accepts || !l->watch) return;
+    loop_unwatch(l->watch);
+    l->watch = NULL;
+}

@@ -1,0 +1,253 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "core/resolver.h"
+
+#include <ares.h>
+#include <event2/event.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/check.h"
+#include "core/clock.h"
+#include "core/log.h"
+
+enum {
+    BUCKETS = 256,
+    NAMES_MAX = 4096,
+    LEAST_TTL_S = 1,
+    MOST_TTL_S = 300,
+    FAILURE_TTL_S = 1,
+    QUERY_MS = 2000, // for one server, then the next one
+    QUERY_TRIES = 2,
+};
+
+// A name that is known, failed, or being asked for (then it has waiting lookups).
+struct name {
+    struct name *next;
+    struct resolver *resolver;
+    bool is_asked; // c-ares owes us an answer
+    uint64_t until_ms;
+    struct resolved found;
+    struct lookup *waiting;
+    char host[];
+};
+
+// A socket of c-ares, watched in our loop.
+struct ares_watch {
+    struct ares_watch *next;
+    struct resolver *resolver;
+    ares_socket_t fd;
+    struct event *event;
+};
+
+struct resolver {
+    struct loop *loop;
+    ares_channel channel;
+    struct timer timer; // c-ares's own timeouts
+    struct ares_watch *watches;
+    unsigned count;
+    bool is_closing;
+    struct name *buckets[BUCKETS];
+};
+
+static struct name **find(struct resolver *r, const char *host);
+static struct name *add(struct resolver *r, const char *host);
+static void drop_old(struct resolver *r);
+static void ask(struct name *n);
+static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *answer);
+static void keep(struct name *n, const struct ares_addrinfo *answer);
+static void tell(struct name *n);
+static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writable);
+static void on_socket_ready(evutil_socket_t fd, short what, void *arg);
+static void on_ares_time(void *arg);
+static void set_ares_timer(struct resolver *r);
+
+struct resolver *resolver_new(struct loop *loop) {
+    struct resolver *r = calloc(1, sizeof(*r));
+    CHECK(r && ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
+    r->loop = loop;
+    timer_init(&r->timer, loop, on_ares_time, r);
+    struct ares_options options = {
+        .timeout = QUERY_MS,
+        .tries = QUERY_TRIES,
+        .sock_state_cb = on_socket_state,
+        .sock_state_cb_data = r,
+    };
+    int made = ares_init_options(&r->channel, &options,
+                                 ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
+    CHECK(made == ARES_SUCCESS);
+    return r;
+}
+
+void resolver_free(struct resolver *r) {
+    if (!r) return;
+    r->is_closing = true;
+    ares_destroy(r->channel);
+    ares_library_cleanup();
+    timer_fini(&r->timer);
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        while (r->buckets[i]) {
+            struct name *n = r->buckets[i];
+            r->buckets[i] = n->next;
+            free(n);
+        }
+    }
+    free(r);
+}
+
+void resolver_lookup(struct resolver *r, const char *host, struct lookup *l) {
+    struct name **place = find(r, host);
+    struct name *n = *place ? *place : add(r, host);
+    if (!n->is_asked && n->until_ms > clock_ms()) {
+        l->on_resolved(l->arg, &n->found);
+        return;
+    }
+    l->name = n;
+    l->next = n->waiting;
+    n->waiting = l;
+    if (!n->is_asked) ask(n);
+}
+
+void resolver_forget(struct lookup *l) {
+    if (!l->name) return;
+    struct lookup **place = &l->name->waiting;
+    while (*place && *place != l) place = &(*place)->next;
+    if (*place) *place = l->next;
+    l->name = NULL;
+}
+
+// --- names ---
+
+static struct name **find(struct resolver *r, const char *host) {
+    unsigned hash = 5381;
+    for (const char *c = host; *c; c++) hash = hash * 33 + (unsigned char)(*c | 0x20);
+    struct name **place = &r->buckets[hash % BUCKETS];
+    while (*place && strcasecmp((*place)->host, host) != 0) place = &(*place)->next;
+    return place;
+}
+
+static struct name *add(struct resolver *r, const char *host) {
+    if (r->count >= NAMES_MAX) drop_old(r);
+    struct name *n = calloc(1, sizeof(*n) + strlen(host) + 1);
+    CHECK(n);
+    strcpy(n->host, host);
+    n->resolver = r;
+    *find(r, host) = n;
+    r->count++;
+    return n;
+}
+
+// Everything that nobody waits for goes: simple, and rare.
+static void drop_old(struct resolver *r) {
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        struct name **place = &r->buckets[i];
+        while (*place) {
+            struct name *n = *place;
+            if (n->is_asked || n->waiting) {
+                place = &n->next;
+                continue;
+            }
+            *place = n->next;
+            free(n);
+            r->count--;
+        }
+    }
+}
+
+// --- asking ---
+
+static void ask(struct name *n) {
+    struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    n->is_asked = true;
+    ares_getaddrinfo(n->resolver->channel, n->host, NULL, &hints, on_answer, n);
+    if (n->is_asked) set_ares_timer(n->resolver);
+}
+
+static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *answer) {
+    (void)timeouts;
+    struct name *n = arg;
+    n->is_asked = false;
+    n->found = (struct resolved){0};
+    if (status == ARES_SUCCESS) keep(n, answer);
+    if (answer) ares_freeaddrinfo(answer);
+    if (n->found.count == 0) {
+        n->found.why = status == ARES_SUCCESS ? "the name has no address" : ares_strerror(status);
+        n->until_ms = clock_ms() + FAILURE_TTL_S * 1000;
+    }
+    if (!n->resolver->is_closing) tell(n);
+}
+
+static void keep(struct name *n, const struct ares_addrinfo *answer) {
+    int ttl = MOST_TTL_S;
+    for (const struct ares_addrinfo_node *a = answer->nodes; a; a = a->ai_next) {
+        if (n->found.count == RESOLVED_MAX || a->ai_addrlen > sizeof(struct sockaddr_un)) break;
+        struct address *to = &n->found.at[n->found.count++];
+        to->len = a->ai_addrlen;
+        memcpy(&to->any, a->ai_addr, a->ai_addrlen);
+        if (a->ai_ttl < ttl) ttl = a->ai_ttl;
+    }
+    if (ttl < LEAST_TTL_S) ttl = LEAST_TTL_S;
+    n->until_ms = clock_ms() + (uint64_t)ttl * 1000;
+}
+
+static void tell(struct name *n) {
+    while (n->waiting) {
+        struct lookup *l = n->waiting;
+        n->waiting = l->next;
+        l->name = NULL;
+        l->on_resolved(l->arg, &n->found);
+    }
+}
+
+// --- c-ares in the loop ---
+
+static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writable) {
+    struct resolver *r = arg;
+    struct ares_watch **place = &r->watches;
+    while (*place && (*place)->fd != fd) place = &(*place)->next;
+    struct ares_watch *w = *place;
+    if (w) event_free(w->event);
+    if (!readable && !writable) {
+        if (w) *place = w->next;
+        free(w);
+        return;
+    }
+    if (!w) {
+        w = calloc(1, sizeof(*w));
+        CHECK(w);
+        w->resolver = r;
+        w->fd = fd;
+        w->next = r->watches;
+        r->watches = w;
+    }
+    short what = (short)((readable ? EV_READ : 0) | (writable ? EV_WRITE : 0) | EV_PERSIST);
+    w->event = event_new(loop_base(r->loop), fd, what, on_socket_ready, w);
+    CHECK(w->event && event_add(w->event, NULL) == 0);
+}
+
+static void on_socket_ready(evutil_socket_t fd, short what, void *arg) {
+    struct ares_watch *w = arg;
+    struct resolver *r = w->resolver;
+    loop_begin_turn(r->loop);
+    ares_process_fd(r->channel, what & EV_READ ? fd : ARES_SOCKET_BAD,
+                    what & EV_WRITE ? fd : ARES_SOCKET_BAD);
+    set_ares_timer(r);
+}
+
+static void on_ares_time(void *arg) {
+    struct resolver *r = arg;
+    ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    set_ares_timer(r);
+}
+
+static void set_ares_timer(struct resolver *r) {
+    struct timeval wait;
+    if (ares_timeout(r->channel, NULL, &wait))
+        timer_set(&r->timer, (uint64_t)wait.tv_sec * 1000 + (uint64_t)wait.tv_usec / 1000 + 1);
+    else
+        timer_clear(&r->timer);
+}

@@ -1,0 +1,27 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "core/address.h"
+#include "core/dial.h"
+
+// Names to addresses, for dial.c. At most RESOLVED_MAX addresses of a name are used.
+#define RESOLVED_MAX 16
+
+struct resolved {
+    struct address at[RESOLVED_MAX]; // without a port
+    size_t count;                    // 0: none
+    const char *why;                 // then: static text
+};
+
+// Somebody who waits for a name. Embedded.
+struct lookup {
+    struct lookup *next;
+    void (*on_resolved)(void *arg, const struct resolved *r); // r is valid during the call
+    void *arg;
+    struct name *name; // NULL: does not wait
+};
+// What is remembered is told at once, from within the call; so may be what needs no network.
+void resolver_lookup(struct resolver *r, const char *host, struct lookup *l);
+void resolver_forget(struct lookup *l); // it is not told any more
