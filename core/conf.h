@@ -55,11 +55,7 @@ size_t conf_error_count(const struct conf *c);
 // All of them, in the order of files and lines, without a closing line.
 void conf_print_errors(struct conf *c, struct text *out);
 
-// " (did you mean 'balance'?)" or "": the nearest of the names, of which `next` gives one after the other until NULL.
-typedef const char *conf_next_name_fn(void *arg, size_t i);
-const char *conf_suggest(struct arena *a, const char *wrong, conf_next_name_fn *next, void *arg);
-
-// The line on which a key of a table in a Lua text stands: the declaration `word "name" {` is looked for from `line` on,
+// The line on which a key of a table in a Lua text stands: the text begins on `line`; the declaration `word "name" {` is looked for,
 // then the keys and items of `path` one inside the other. 0: not found.
 struct conf_step {
     const char *key; // or NULL
@@ -110,15 +106,20 @@ bool conf_read(struct conf *c, struct lua_State *L, int index, const struct conf
 // One value at `index` into the member of one row.
 bool conf_read_value(struct conf *c, struct lua_State *L, int index, const struct conf_spot *at,
                      const struct conf_field *f, void *out);
-// One value from a command line ("--workers 4"). False and `why`.
-bool conf_parse_value(struct arena *a, struct slice text, const struct conf_field *f, void *out,
-                      struct text *why);
+// A string or a list of strings at `index`, one after the other: `each` is called with the item's spot. False after an error.
+typedef bool conf_each_fn(void *arg, const struct conf_spot *at, struct slice text);
+bool conf_read_strings(struct conf *c, struct lua_State *L, int index, const struct conf_spot *at,
+                       conf_each_fn *each, void *arg);
 
 // The settings as Lua, "name = value, name = value"; only those that differ from the fallback unless `all`.
 void conf_print(const struct conf_table *t, const void *from, bool all, struct text *out);
 // A string as a Lua literal.
 void conf_print_string(struct text *out, struct slice s);
 
-// Printing and parsing of single values.
+// Single values.
+#define NETWORK_TEXT_MAX 64
+const char *conf_format_network(const struct network *n, char buf[NETWORK_TEXT_MAX]);
+// The one at `index` of "a|b|c".
+struct slice conf_choice(const char *choices, int index);
 bool conf_parse_ms(struct slice text, uint64_t *ms);
 bool conf_parse_bytes(struct slice text, uint64_t *bytes);

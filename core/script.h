@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/files.h"
 #include "core/slice.h"
 #include "core/text.h"
 
@@ -37,18 +36,18 @@ void script_set_name(struct script *s, const char *name);
 // Assignments to globals go to this C function (name, value); without one they are errors. `closes` an error of its own.
 typedef int script_fn(struct lua_State *L);
 void script_on_assign(struct script *s, script_fn *on_assign);
-// `require` finds NAME.lua in these folders, through the set of files. Both borrowed.
-void script_set_modules(struct script *s, struct files *files, const char *const *folders,
-                        size_t count);
-
 // Where and why Lua code failed. The text is initialised by the callee, freed by the caller (also on success).
 struct script_failure {
     struct text message;
     char file[512]; // as given to script_run(); empty: unknown
     int line;       // 0: unknown
 };
-// Compiles and runs a chunk. `name` is what errors call it. May be called while another chunk runs (include).
-bool script_run(struct script *s, const char *name, struct slice text, struct script_failure *why);
+// Compiles and runs a chunk; `name` is what errors call it (at most 500 bytes). Its one result is left on the stack of L on success. May
+// be called from a C function while another chunk runs (include, require).
+bool script_run(struct lua_State *L, const char *name, struct slice text,
+                struct script_failure *why);
+// The place in Lua code from which the C function that runs now was called. False: not from a chunk. *file lives as long as the chunk.
+bool script_caller(struct lua_State *L, const char **file, int *line);
 // After loading: collects garbage, forbids further declarations of names, and budgets are those of calls from now on.
 void script_seal(struct script *s);
 
@@ -61,3 +60,9 @@ struct script_call {
     void *arg;
 };
 bool script_call(struct script *s, const struct script_call *call, struct text *why);
+
+// For core/script_library.c.
+// Takes VM steps from the budget; an error when none are left, which no pcall outlives.
+void script_charge(struct lua_State *L, uint64_t steps);
+// Opens the libraries and pushes the table of names that chunks see.
+void script_push_names(struct lua_State *L);

@@ -60,7 +60,12 @@ struct admin_conf {
     char *socket; // path of the unix socket, or NULL
 };
 
-enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_BUSY, BALANCE_RANDOM_2, BALANCE_HASH };
+// The ways of choosing a member: rows of balances.def.
+enum balance {
+#define BALANCE(id, name, choose) BALANCE_##id,
+#include "routing/balances.def"
+#undef BALANCE
+};
 
 struct member {
     struct endpoint endpoint;
@@ -77,13 +82,15 @@ struct member {
 
 struct pool {
     struct place place;
-    char *name; // "site:example.com" for an address written in a site
+    char *
+        name; // of an address written in a site: that address; sites with the same one share the pool
     enum balance balance;
     struct key_template *key; // NULL but for hash
     bool key_is_host;         // the key is a host name: every key goes through hostname_normalise()
     struct backend_conf backend;
     struct member *members;
     size_t member_count;
+    uint64_t dice; // of random-2; per process
 };
 
 // What a site or a path does with a request.

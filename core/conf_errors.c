@@ -1,0 +1,219 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/check.h"
+#include "core/conf.h"
+
+enum { DEPTH_MAX = 16, MESSAGE_MAX = 4096, QUOTED_MAX = 160 };
+
+struct source {
+    const char *name;
+    struct slice text;
+    size_t *lines; // where each line begins; made when first asked for
+    size_t line_count;
+};
+
+struct problem {
+    size_t source; // its number, for the order; SIZE_MAX: no source
+    const char *file;
+    int line;
+    size_t turn; // the order of their finding
+    struct slice message;
+};
+
+struct conf {
+    struct arena *arena;
+    struct source *sources;
+    size_t source_count, source_room, last_source;
+    struct problem problems[CONF_ERRORS_MAX];
+    size_t problem_count;
+};
+
+static const struct conf_spot *root_of(const struct conf_spot *at);
+static ptrdiff_t find_source(struct conf *c, const char *name);
+static struct slice text_from(struct source *s, int line);
+static void add_problem(struct conf *c, const struct conf_spot *label, int line, const char *format,
+                        va_list args) __attribute__((format(printf, 4, 0)));
+static void print_label(struct text *out, const struct conf_spot *at);
+static void print_line(struct conf *c, const struct problem *p, struct text *out);
+static int compare_problems(const void *a, const void *b);
+
+struct conf *conf_new(struct arena *a) {
+    struct conf *c = calloc(1, sizeof *c);
+    CHECK(c);
+    c->arena = a;
+    return c;
+}
+
+void conf_free(struct conf *c) {
+    if (!c) return;
+    for (size_t i = 0; i < c->source_count; i++) free(c->sources[i].lines);
+    free(c->sources);
+    free(c);
+}
+
+struct arena *conf_arena(struct conf *c) {
+    return c->arena;
+}
+
+const char *conf_add_source(struct conf *c, const char *name, struct slice text) {
+    ptrdiff_t known = find_source(c, name);
+    if (known >= 0) return c->sources[known].name;
+    if (c->source_count == c->source_room) {
+        c->source_room = c->source_room ? c->source_room * 2 : 8;
+        c->sources = realloc(c->sources, c->source_room * sizeof *c->sources);
+        CHECK(c->sources);
+    }
+    const char *kept = arena_string(c->arena, slice_of(name));
+    c->last_source = c->source_count;
+    c->sources[c->source_count++] = (struct source){.name = kept, .text = text};
+    return kept;
+}
+
+const char *conf_find_source(struct conf *c, const char *name) {
+    ptrdiff_t i = find_source(c, name);
+    return i < 0 ? NULL : c->sources[i].name;
+}
+
+int conf_line(struct conf *c, const struct conf_spot *at) {
+    struct conf_step path[DEPTH_MAX];
+    size_t depth = 0;
+    const struct conf_spot *root = root_of(at);
+    for (const struct conf_spot *s = at; s->up; s = s->up) depth++;
+    ptrdiff_t source = root->file ? find_source(c, root->file) : -1;
+    if (source < 0 || depth == 0 || depth > DEPTH_MAX) return root->line;
+    size_t i = depth;
+    for (const struct conf_spot *s = at; s->up; s = s->up)
+        path[--i] = (struct conf_step){s->key, s->item};
+    struct slice text = text_from(&c->sources[source], root->line);
+    int line = conf_find_line(text, root->line, root->word, root->name, path, depth);
+    return line ? line : root->line;
+}
+
+void conf_error(struct conf *c, const struct conf_spot *at, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    add_problem(c, at, conf_line(c, at), format, args);
+    va_end(args);
+}
+
+void conf_error_of_key(struct conf *c, const struct conf_spot *at, const char *key,
+                       const char *format, ...) {
+    struct conf_spot spot = {.up = at, .key = key};
+    va_list args;
+    va_start(args, format);
+    add_problem(c, at, conf_line(c, &spot), format, args);
+    va_end(args);
+}
+
+size_t conf_error_count(const struct conf *c) {
+    return c->problem_count;
+}
+
+void conf_print_errors(struct conf *c, struct text *out) {
+    size_t kept = c->problem_count < CONF_ERRORS_MAX ? c->problem_count : CONF_ERRORS_MAX;
+    qsort(c->problems, kept, sizeof *c->problems, compare_problems);
+    for (size_t i = 0; i < kept; i++) {
+        text_add(out, c->problems[i].message);
+        text_add_char(out, '\n');
+        print_line(c, &c->problems[i], out);
+    }
+    if (c->problem_count > kept) text_printf(out, "and %zu more\n", c->problem_count - kept);
+}
+
+static const struct conf_spot *root_of(const struct conf_spot *at) {
+    while (at->up) at = at->up;
+    return at;
+}
+
+// Declarations come file by file, so the last answer is mostly the next.
+static ptrdiff_t find_source(struct conf *c, const char *name) {
+    if (c->last_source < c->source_count && strcmp(c->sources[c->last_source].name, name) == 0)
+        return (ptrdiff_t)c->last_source;
+    for (size_t i = 0; i < c->source_count; i++) {
+        if (strcmp(c->sources[i].name, name) != 0) continue;
+        c->last_source = i;
+        return (ptrdiff_t)i;
+    }
+    return -1;
+}
+
+static struct slice text_from(struct source *s, int line) {
+    if (!s->lines) {
+        size_t count = 1;
+        for (size_t i = 0; i < s->text.len; i++) count += s->text.at[i] == '\n';
+        s->lines = malloc(count * sizeof *s->lines);
+        CHECK(s->lines);
+        s->lines[s->line_count++] = 0;
+        for (size_t i = 0; i < s->text.len; i++)
+            if (s->text.at[i] == '\n') s->lines[s->line_count++] = i + 1;
+    }
+    if (line < 1 || (size_t)line > s->line_count) return (struct slice){NULL, 0};
+    return slice_skip(s->text, s->lines[line - 1]);
+}
+
+static void add_problem(struct conf *c, const struct conf_spot *label, int line, const char *format,
+                        va_list args) {
+    if (c->problem_count++ >= CONF_ERRORS_MAX) return;
+    struct problem *p = &c->problems[c->problem_count - 1];
+    const struct conf_spot *root = root_of(label);
+    char message[MESSAGE_MAX];
+    struct text text;
+    text_init(&text, 2 * MESSAGE_MAX);
+    if (root->file && line > 0) text_printf(&text, "%s:%d: ", root->file, line);
+    if (root->file && line <= 0) text_printf(&text, "%s: ", root->file);
+    print_label(&text, label);
+    vsnprintf(message, sizeof message, format, args);
+    text_add(&text, slice_of(message));
+    ptrdiff_t source = root->file ? find_source(c, root->file) : -1;
+    *p = (struct problem){source < 0 ? SIZE_MAX : (size_t)source, root->file, line,
+                          c->problem_count, arena_copy(c->arena, text_slice(&text))};
+    text_fini(&text);
+}
+
+// pool "web": timeout.connect: ... and paths["/v1/*"].deny[2]: ...
+static void print_label(struct text *out, const struct conf_spot *at) {
+    const struct conf_spot *steps[DEPTH_MAX];
+    size_t depth = 0;
+    for (; at->up && depth < DEPTH_MAX; at = at->up) steps[depth++] = at;
+    if (at->word) text_printf(out, "%s%s", at->word, at->name ? "" : ": ");
+    if (at->word && at->name) text_printf(out, " \"%s\": ", at->name);
+    for (size_t i = depth; i-- > 0;) {
+        const struct conf_spot *s = steps[i];
+        bool is_name =
+            s->key && s->key[strspn(s->key, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
+        if (!s->key)
+            text_printf(out, "[%d]", s->item);
+        else if (!is_name)
+            text_printf(out, "[\"%s\"]", s->key);
+        else
+            text_printf(out, "%s%s", i + 1 < depth ? "." : "", s->key);
+    }
+    if (depth > 0) text_add(out, SLICE(": "));
+}
+
+static void print_line(struct conf *c, const struct problem *p, struct text *out) {
+    if (p->source == SIZE_MAX || p->line < 1) return;
+    struct slice rest = text_from(&c->sources[p->source], p->line);
+    if (!rest.at) return;
+    struct slice line = slice_cut(&rest, '\n');
+    if (line.len > 0 && line.at[line.len - 1] == '\r') line.len--;
+    bool is_long = line.len > QUOTED_MAX;
+    if (is_long) line.len = QUOTED_MAX;
+    text_printf(out, "%6d | ", p->line);
+    for (size_t i = 0; i < line.len; i++)
+        text_add_char(out,
+                      (unsigned char)line.at[i] < 0x20 && line.at[i] != '\t' ? '?' : line.at[i]);
+    text_add(out, is_long ? SLICE(" ...\n") : SLICE("\n"));
+}
+
+static int compare_problems(const void *a, const void *b) {
+    const struct problem *p = a, *q = b;
+    if (p->source != q->source) return p->source < q->source ? -1 : 1;
+    if (p->line != q->line) return p->line < q->line ? -1 : 1;
+    return p->turn < q->turn ? -1 : 1;
+}

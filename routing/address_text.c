@@ -1,0 +1,86 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <ctype.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "routing/loader.h"
+
+// How addresses are written in a route file.
+
+static bool has_ipv6(void);
+static bool parse_port(struct slice text, int *port);
+static bool is_host_name(struct slice text);
+
+bool listen_address_parse(struct slice text, struct address *out) {
+    struct slice port_text = text;
+    int port;
+    if (text.len > 0 && text.at[0] == ':') port_text = slice_skip(text, 1);
+    if (!parse_port(port_text, &port)) return address_parse(text, out) && address_port(out) != 0;
+    return address_parse_ip(has_ipv6() ? SLICE("::") : SLICE("0.0.0.0"), port, out);
+}
+
+bool member_parse(struct arena *a, struct slice text, struct member *out, struct text *why) {
+    struct slice address = text;
+    int port = 0;
+    if (slice_starts_with(text, SLICE("https://"))) {
+        out->is_tls = true;
+        port = 443;
+        address = slice_skip(text, 8);
+    } else if (slice_starts_with(text, SLICE("http://"))) {
+        port = 80;
+        address = slice_skip(text, 7);
+    }
+    if (port && address.len > 0 && address.at[address.len - 1] == '/') address.len--;
+    out->text = arena_string(a, text);
+    out->endpoint.text = arena_string(a, address);
+    if (address_parse(address, &out->endpoint.address)) {
+        out->endpoint.port = address_port(&out->endpoint.address);
+        if (out->endpoint.port > 0 || slice_starts_with(address, SLICE("unix:"))) return true;
+    }
+    size_t colon = address.len;
+    while (colon > 0 && address.at[colon - 1] != ':' && address.at[colon - 1] != ']') colon--;
+    bool has_port = colon > 0 && address.at[colon - 1] == ':';
+    struct slice host = has_port ? (struct slice){address.at, colon - 1} : address;
+    bool port_is_good = has_port ? parse_port(slice_skip(address, colon), &port) : port != 0;
+    if (host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']' && port_is_good)
+        return address_parse_ip((struct slice){host.at + 1, host.len - 2}, port,
+                                &out->endpoint.address);
+    if (port_is_good && address_parse_ip(host, port, &out->endpoint.address)) {
+        out->endpoint.port = port;
+        return true;
+    }
+    if (!is_host_name(host) || !port_is_good) {
+        text_printf(why,
+                    "\"%.*s\" is no address: write \"host:port\", \"[v6]:port\", \"unix:/path\" or "
+                    "\"https://host:port\"",
+                    SLICE_ARGS(text));
+        return false;
+    }
+    out->endpoint.host = arena_string(a, host);
+    out->endpoint.port = port;
+    return true;
+}
+
+static bool has_ipv6(void) {
+    return access("/proc/net/if_inet6", R_OK) == 0;
+}
+
+static bool parse_port(struct slice text, int *port) {
+    uint64_t n;
+    if (text.len > 5 || !slice_to_u64(text, &n) || n == 0 || n > 65535) return false;
+    *port = (int)n;
+    return true;
+}
+
+// Letters, digits, '-', '_' and '.', not only digits and dots (a mistyped address is no name).
+static bool is_host_name(struct slice text) {
+    bool has_letter = false;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        if (!isalnum(c) && c != '-' && c != '_' && c != '.') return false;
+        has_letter |= isalpha(c) != 0;
+    }
+    return has_letter && text.len <= 253 && text.at[0] != '.' && text.at[0] != '-';
+}

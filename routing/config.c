@@ -1,0 +1,124 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "routing/config.h"
+
+#include "core/suggest.h"
+#include "routing/loader.h"
+#include "routing/settings.h"
+
+// What remains to be done when everything is declared.
+
+static void finish_old_format(struct loader *l);
+static void finish_pools(struct loader *l);
+static void finish_keys(struct loader *l);
+static void finish_sites(struct loader *l);
+static void add_default_listen(struct loader *l);
+static void *keep(struct loader *l, const struct pointers *list);
+
+void loader_finish(struct loader *l) {
+    if (l->open_site.line)
+        conf_error(l->conf, &l->open_site, "needs a table behind its name: site \"%s\" { ... }",
+                   l->open_site.name);
+    finish_old_format(l);
+    finish_pools(l);
+    finish_keys(l);
+    finish_sites(l);
+    if (l->listens.count == 0) add_default_listen(l);
+    struct config *c = l->config;
+    c->listen_count = l->listens.count;
+    c->listens = arena_alloc(l->arena, (c->listen_count + 1) * sizeof *c->listens);
+    for (size_t i = 0; i < c->listen_count; i++)
+        c->listens[i] = *(struct listen_conf *)l->listens.at[i];
+    c->pools = keep(l, &l->pools);
+    c->pool_count = l->pools.count;
+    c->sites = keep(l, &l->sites);
+    c->site_count = l->sites.count;
+}
+
+void config_free(struct config *c) {
+    if (!c) return;
+    script_free(c->router->script);
+    arena_free(c->router->arena);
+}
+
+// listenPort, backendAddress and backendPort: all three, or none.
+static void finish_old_format(struct loader *l) {
+    if (!l->old_format.line) return;
+    if (!l->listen_port || !l->backend_address || !l->backend_port) {
+        conf_error(l->conf, &l->old_format,
+                   "listenPort, backendAddress and backendPort belong together: %s is missing",
+                   !l->listen_port       ? "listenPort"
+                   : !l->backend_address ? "backendAddress"
+                                         : "backendPort");
+        return;
+    }
+    struct listen_conf settings = {.place = place_of(&l->old_format)};
+    conf_set_defaults(&LISTEN_SETTINGS, &settings);
+    conf_set_defaults(&LISTEN_LIMITS_SETTINGS, &settings);
+    conf_set_defaults(&LISTEN_TIMEOUT_SETTINGS, &settings);
+    listen_add(l, &l->old_format, slice_of(l->listen_port), false, &settings);
+    struct slice address = slice_of(l->backend_address);
+    bool is_v6 = slice_find(address, ':') >= 0 && address.at[0] != '[';
+    struct slice text =
+        arena_printf(l->arena, is_v6 ? "[%s]:%s" : "%s:%s", l->backend_address, l->backend_port);
+    struct pool *pool = pool_add_address(l, &l->old_format, text.at);
+    if (pool) site_add_simple(l, &l->old_format, "*", pool);
+}
+
+static void finish_keys(struct loader *l) {
+    for (size_t i = 0; i < l->keyed.count; i++) {
+        struct keyed *keyed = l->keyed.at[i];
+        if (keyed->pool->place.line < 0 || keyed->pool->balance == BALANCE_HASH) continue;
+        conf_error(l->conf, &keyed->spot,
+                   "'key' is for a pool with balance = \"hash\", and \"%s\" is none",
+                   keyed->pool->name);
+    }
+}
+
+// Every pool that was named must have been declared.
+static void finish_pools(struct loader *l) {
+    for (size_t i = 0; i < l->pools.count; i++) {
+        struct pool *p = l->pools.at[i];
+        if (p->place.line > 0) continue;
+        struct conf_spot spot = {
+            .file = p->place.file, .line = -p->place.line, .word = "pool", .name = p->name};
+        struct suggestion suggestion = {.wrong = p->name};
+        char buf[SUGGEST_MAX];
+        for (size_t j = 0; j < l->pools.count; j++) {
+            const struct pool *other = l->pools.at[j];
+            if (other->place.line > 0) suggest_try(&suggestion, other->name);
+        }
+        conf_error(l->conf, &spot, "is used here but declared nowhere%s",
+                   suggest_text(&suggestion, buf));
+    }
+}
+
+static void finish_sites(struct loader *l) {
+    struct host_table *hosts = host_table_new(l->arena, l->sites.count);
+    l->config->router->hosts = hosts;
+    for (size_t i = 0; i < l->sites.count; i++) {
+        struct site *site = l->sites.at[i], *there;
+        if (host_table_add(hosts, site, &there)) continue;
+        struct conf_spot spot = {
+            .file = site->place.file, .line = site->place.line, .word = "site", .name = site->name};
+        conf_error(l->conf, &spot, "declared twice, first at %s:%d", there->place.file,
+                   there->place.line);
+    }
+}
+
+// A file that only has sites listens where the web is.
+static void add_default_listen(struct loader *l) {
+    struct conf_spot spot = {.file = l->config->path, .word = "listen"};
+    struct listen_conf settings = {.place = place_of(&spot)};
+    conf_set_defaults(&LISTEN_SETTINGS, &settings);
+    conf_set_defaults(&LISTEN_LIMITS_SETTINGS, &settings);
+    conf_set_defaults(&LISTEN_TIMEOUT_SETTINGS, &settings);
+    listen_add(l, &spot, SLICE("80"), false, &settings);
+}
+
+static void *keep(struct loader *l, const struct pointers *list) {
+    void **at = arena_alloc(l->arena, (list->count + 1) * sizeof *at);
+    if (list->count > 0) memcpy(at, list->at, list->count * sizeof *at);
+    return at;
+}

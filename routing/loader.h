@@ -1,0 +1,77 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "core/conf.h"
+#include "core/script.h"
+#include "routing/config.h"
+#include "routing/site.h"
+
+// One loading of a route file: what the words (routing/lua_*.c) add to, until routing/config.c makes a config of it.
+
+enum { INCLUDE_DEPTH_MAX = 8 };
+
+struct pointers {
+    void **at;
+    size_t count, room;
+};
+void pointers_add(struct pointers *list, void *pointer);
+
+// A rule with a key of its own: its pool must turn out to be one that has keys.
+struct keyed {
+    struct conf_spot spot;
+    const struct pool *pool;
+};
+
+struct loader {
+    struct conf *conf;
+    struct arena *arena;
+    struct files *files;
+    struct script *script;
+    struct config *config;
+    struct pointers listens, sites, pools;
+    const char *file; // that is read now
+    int include_depth;
+    struct conf_spot tls, log, admin;                   // where they were declared; line 0: not yet
+    struct conf_spot open_site;                         // site "x" without its table so far
+    char *listen_port, *backend_address, *backend_port; // the format of 2013
+    struct conf_spot old_format;
+    struct pointers keyed;
+    bool has_functions;
+    bool has_failed; // a file could not be run to its end
+};
+
+// Makes c->listens, c->pools, c->sites and c->router of what was read; checks what only the whole can tell.
+void loader_finish(struct loader *l);
+
+// Words; each expects the loader in the registry (lua_load.c).
+void loader_set_words(struct loader *l);
+struct loader *loader_of(struct lua_State *L); // an error after loading
+// The spot of the declaration that called the running C function.
+struct conf_spot loader_spot(struct loader *l, struct lua_State *L, const char *word,
+                             const char *name);
+struct place place_of(const struct conf_spot *spot);
+
+// "127.0.0.1:80", ":80", "80", "unix:/path" to an address to listen on. A port alone is "[::]:port", which takes IPv4 as well; on a
+// system without IPv6 it is "0.0.0.0:port".
+bool listen_address_parse(struct slice text, struct address *out);
+// "host:port", "[v6]:port", "unix:/path", with http:// or https:// before it. False and `why`.
+bool member_parse(struct arena *a, struct slice text, struct member *out, struct text *why);
+
+// lua_pool.c
+struct pool *pool_at(struct lua_State *L,
+                     int index); // the pool that a Lua value is; NULL: it is none
+int word_pool(struct lua_State *L);
+// The value of `to`: a pool, an address, a list of addresses. NULL after an error.
+struct pool *pool_read_to(struct loader *l, struct lua_State *L, int index,
+                          const struct conf_spot *at);
+// lua_site.c
+int word_site(struct lua_State *L);
+void site_add_simple(struct loader *l, const struct conf_spot *at, const char *name,
+                     struct pool *pool);
+struct pool *pool_add_address(struct loader *l, const struct conf_spot *at, const char *text);
+// lua_listen.c
+int word_listen(struct lua_State *L);
+void listen_add(struct loader *l, const struct conf_spot *at, struct slice text, bool is_tls,
+                const struct listen_conf *settings);

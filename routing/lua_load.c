@@ -1,0 +1,285 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "core/hostname.h"
+#include "routing/loader.h"
+#include "routing/settings.h"
+
+// Reading a route file: running it, and the words that are about files.
+
+enum { ERRORS_MAX_BYTES = 1 << 20, ARENA_MAX_BYTES = 2000u << 20 };
+
+static bool load(struct loader *l, const char *path, struct slice text);
+static void run_file(struct loader *l, lua_State *L, const char *path, struct slice text);
+static int set_words(lua_State *L);
+static int on_assign(lua_State *L);
+static int word_include(lua_State *L);
+static void include_path(struct loader *l, lua_State *L, const struct conf_spot *at,
+                         const char *path);
+static const char *beside(struct loader *l, const char *name);
+static int word_tls(lua_State *L);
+static int word_log(lua_State *L);
+static int word_admin(lua_State *L);
+static int read_once(lua_State *L, const char *word, struct conf_spot *declared,
+                     const struct conf_table *t, void *out);
+static int word_not_yet(lua_State *L);
+static char registry_key;
+
+struct config *config_load(struct files *files, const char *path, struct text *errors) {
+    struct slice text;
+    char why[512];
+    if (!files_read(files, path, &text, why, sizeof why)) {
+        text_printf(errors, "%s\n1 error; nothing was loaded\n", why);
+        return NULL;
+    }
+    return config_load_text(files, path, text, errors);
+}
+
+struct config *config_load_text(struct files *files, const char *name, struct slice text,
+                                struct text *errors) {
+    struct arena *a = arena_new(4096, ARENA_MAX_BYTES);
+    struct loader l = {.arena = a, .files = files, .conf = conf_new(a)};
+    l.script = script_new(&SCRIPT_LIMITS);
+    l.config = arena_zalloc(a, sizeof *l.config);
+    l.config->router = arena_zalloc(a, sizeof *l.config->router);
+    l.config->router->arena = a;
+    l.config->path = arena_string(a, slice_of(name));
+    conf_set_defaults(&GLOBAL_SETTINGS, l.config);
+    conf_set_defaults(&TLS_SETTINGS, &l.config->tls);
+    conf_set_defaults(&LOG_SETTINGS, &l.config->log);
+    conf_set_defaults(&ADMIN_SETTINGS, &l.config->admin);
+    bool is_good = load(&l, name, text);
+    size_t count = conf_error_count(l.conf);
+    if (!is_good) {
+        conf_print_errors(l.conf, errors);
+        text_printf(errors, "%zu error%s; nothing was loaded\n", count, count == 1 ? "" : "s");
+    }
+    struct config *config = l.config;
+    config->router->script = l.script;
+    conf_free(l.conf);
+    free(l.listens.at);
+    free(l.pools.at);
+    free(l.sites.at);
+    free(l.keyed.at);
+    if (is_good) return config;
+    config_free(config);
+    return NULL;
+}
+
+struct loader *loader_of(struct lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+    struct loader *l = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    if (!l) luaL_error(L, "things are declared while the route file is loaded, not in functions");
+    return l;
+}
+
+struct conf_spot loader_spot(struct loader *l, struct lua_State *L, const char *word,
+                             const char *name) {
+    struct conf_spot spot = {.file = l->file, .word = word, .name = name};
+    const char *file;
+    if (!script_caller(L, &file, &spot.line)) return spot;
+    const char *known = conf_find_source(l->conf, file);
+    if (known) spot.file = known;
+    return spot;
+}
+
+struct place place_of(const struct conf_spot *spot) {
+    return (struct place){spot->file, spot->line};
+}
+
+void pointers_add(struct pointers *list, void *pointer) {
+    if (list->count == list->room) {
+        list->room = list->room ? list->room * 2 : 16;
+        list->at = realloc(list->at, list->room * sizeof *list->at);
+        CHECK(list->at);
+    }
+    list->at[list->count++] = pointer;
+}
+
+static bool load(struct loader *l, const char *path, struct slice text) {
+    lua_State *L = script_lua(l->script);
+    lua_pushcfunction(L, set_words);
+    lua_pushlightuserdata(L, l);
+    CHECK(lua_pcall(L, 1, 0, 0) == LUA_OK);
+    script_on_assign(l->script, on_assign);
+    run_file(l, L, path, text);
+    // What was not declared because a chunk failed would only give errors that mean nothing.
+    if (!l->has_failed) loader_finish(l);
+    script_on_assign(l->script, NULL);
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
+    if (conf_error_count(l->conf) > 0) return false;
+    if (l->has_functions) {
+        script_seal(l->script);
+    } else {
+        script_free(l->script);
+        l->script = NULL;
+    }
+    return true;
+}
+
+static void run_file(struct loader *l, lua_State *L, const char *path, struct slice text) {
+    const char *outer = l->file;
+    struct script_failure why;
+    l->file = conf_add_source(l->conf, path, text);
+    if (script_run(L, path, text, &why)) {
+        lua_pop(L, 1);
+    } else {
+        const char *file = conf_find_source(l->conf, why.file);
+        struct conf_spot spot = {.file = file ? file : l->file, .line = why.line};
+        conf_error(l->conf, &spot, "%s", text_string(&why.message));
+        l->has_failed = true;
+    }
+    text_fini(&why.message);
+    l->file = outer;
+}
+
+static int set_words(lua_State *L) {
+    static const struct {
+        const char *name;
+        lua_CFunction function;
+    } words[] = {{"admin", word_admin}, {"include", word_include}, {"listen", word_listen},
+                 {"log", word_log},     {"pool", word_pool},       {"site", word_site},
+                 {"tls", word_tls}};
+    static const char *const later[] = {"limit", "shared", "every"};
+    struct loader *l = lua_touserdata(L, 1);
+    lua_pushlightuserdata(L, l);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        lua_pushcfunction(L, words[i].function);
+        script_set_name(l->script, words[i].name);
+    }
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+        lua_pushstring(L, later[i]);
+        lua_pushcclosure(L, word_not_yet, 1);
+        script_set_name(l->script, later[i]);
+    }
+    return 0;
+}
+
+// NAME = VALUE outside of any table: settings, and the format of 2013.
+static int on_assign(lua_State *L) {
+    struct loader *l = loader_of(L);
+    const char *name = luaL_checkstring(L, 2);
+    struct conf_spot root = loader_spot(l, L, NULL, NULL);
+    struct conf_spot spot = root;
+    spot.word = name;
+    const struct {
+        const char *name;
+        char **to;
+    } old[] = {{"listenPort", &l->listen_port},
+               {"backendAddress", &l->backend_address},
+               {"backendPort", &l->backend_port}};
+    for (size_t i = 0; i < sizeof old / sizeof *old; i++) {
+        if (strcmp(name, old[i].name) != 0) continue;
+        l->old_format = root;
+        if (lua_type(L, 3) == LUA_TNUMBER || lua_type(L, 3) == LUA_TSTRING)
+            *old[i].to = arena_string(l->arena, slice_of(lua_tostring(L, 3)));
+        else
+            conf_error(l->conf, &spot, "needs a string");
+        return 0;
+    }
+    for (size_t i = 0; i < GLOBAL_SETTINGS.count; i++) {
+        if (strcmp(name, GLOBAL_SETTINGS.fields[i].name) != 0) continue;
+        conf_read_value(l->conf, L, 3, &spot, &GLOBAL_SETTINGS.fields[i], l->config);
+        return 0;
+    }
+    conf_error(l->conf, &root, "global '%s' is assigned; write 'local %s = ...'", name, name);
+    return 0;
+}
+
+static int word_include(lua_State *L) {
+    struct loader *l = loader_of(L);
+    const char *pattern = luaL_checkstring(L, 1);
+    struct conf_spot spot = loader_spot(l, L, "include", pattern);
+    if (l->include_depth == INCLUDE_DEPTH_MAX) {
+        conf_error(l->conf, &spot, "files include each other more than %d deep", INCLUDE_DEPTH_MAX);
+        return 0;
+    }
+    l->include_depth++;
+    const char *path = beside(l, pattern);
+    const char *const *paths;
+    if (strpbrk(path, "*?[")) {
+        size_t count = files_glob(l->files, path, &paths);
+        for (size_t i = 0; i < count; i++) include_path(l, L, &spot, paths[i]);
+    } else {
+        include_path(l, L, &spot, path);
+    }
+    l->include_depth--;
+    return 0;
+}
+
+static void include_path(struct loader *l, lua_State *L, const struct conf_spot *at,
+                         const char *path) {
+    struct slice text;
+    char why[512];
+    if (!files_read(l->files, path, &text, why, sizeof why))
+        conf_error(l->conf, at, "%s", why);
+    else if (conf_find_source(l->conf, path))
+        conf_error(l->conf, at, "%s is read already", path);
+    else
+        run_file(l, L, path, text);
+}
+
+// A relative name stands beside the file that names it.
+static const char *beside(struct loader *l, const char *name) {
+    const char *slash = strrchr(l->file, '/');
+    if (name[0] == '/' || !slash) return arena_string(l->arena, slice_of(name));
+    return arena_printf(l->arena, "%.*s/%s", (int)(slash - l->file), l->file, name).at;
+}
+
+static int word_tls(lua_State *L) {
+    struct loader *l = loader_of(L);
+    struct tls_conf *tls = &l->config->tls;
+    read_once(L, "tls", &l->tls, &TLS_SETTINGS, tls);
+    tls->place = place_of(&l->tls);
+    if (tls->default_name) {
+        char *name = arena_alloc(l->arena, HOSTNAME_MAX + 1);
+        if (hostname_normalise(slice_of(tls->default_name), name) == 0)
+            conf_error_of_key(l->conf, &l->tls, "default", "\"%s\" is no host name",
+                              tls->default_name);
+        tls->default_name = name;
+    }
+    return 0;
+}
+
+static int word_log(lua_State *L) {
+    struct loader *l = loader_of(L);
+    return read_once(L, "log", &l->log, &LOG_SETTINGS, &l->config->log);
+}
+
+static int word_admin(lua_State *L) {
+    struct loader *l = loader_of(L);
+    return read_once(L, "admin", &l->admin, &ADMIN_SETTINGS, &l->config->admin);
+}
+
+static int read_once(lua_State *L, const char *word, struct conf_spot *declared,
+                     const struct conf_table *t, void *out) {
+    struct loader *l = loader_of(L);
+    struct conf_spot spot = loader_spot(l, L, word, NULL);
+    if (declared->line)
+        conf_error(l->conf, &spot, "declared twice, first at %s:%d", declared->file,
+                   declared->line);
+    conf_read(l->conf, L, 1, &spot, t, out);
+    *declared = spot;
+    return 0;
+}
+
+// Gives back itself, so that limit "api" { ... } is one error.
+static int word_not_yet(lua_State *L) {
+    struct loader *l = loader_of(L);
+    const char *word = lua_tostring(L, lua_upvalueindex(1));
+    struct conf_spot spot = loader_spot(l, L, NULL, NULL);
+    if (lua_type(L, 1) != LUA_TTABLE)
+        conf_error(l->conf, &spot, "'%s' is not yet available in this version", word);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushcclosure(L, word_not_yet, 1);
+    return 1;
+}

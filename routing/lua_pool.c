@@ -1,0 +1,255 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "core/hostname.h"
+#include "routing/balance.h"
+#include "routing/loader.h"
+#include "routing/settings.h"
+#include "routing/template.h"
+
+// pool "name" gives the pool of that name, declared or not (yet); called with a table it declares it. Pools of all names, and of
+// addresses that stand in sites, are kept in a table of the registry, so the same name is the same Lua value.
+enum { MEMBERS_MAX = 10000 };
+
+static const char type_name[] = "rsp.pool";
+static char pools_key;
+
+static struct pool *named_pool(struct loader *l, lua_State *L, const char *name);
+static int declare_pool(lua_State *L);
+static void read_pool(struct loader *l, lua_State *L, int index, const struct conf_spot *at,
+                      struct pool *p);
+static void read_key(struct loader *l, lua_State *L, int index, const struct conf_spot *at,
+                     struct pool *p);
+static void read_members(struct loader *l, lua_State *L, int index, const struct conf_spot *at,
+                         struct pool *p);
+static void read_member(struct loader *l, lua_State *L, const struct conf_spot *at, struct pool *p);
+static bool add_member(struct loader *l, const struct conf_spot *at, struct pool *p,
+                       struct slice text, unsigned weight);
+static void push_pools(lua_State *L);
+static const char *address_list_name(lua_State *L, int index);
+
+struct pool *pool_at(struct lua_State *L, int index) {
+    struct pool **p = luaL_testudata(L, index, type_name);
+    return p ? *p : NULL;
+}
+
+int word_pool(struct lua_State *L) {
+    struct loader *l = loader_of(L);
+    const char *name = luaL_checkstring(L, 1);
+    named_pool(l, L, name);
+    return 1;
+}
+
+struct pool *pool_read_to(struct loader *l, struct lua_State *L, int index,
+                          const struct conf_spot *at) {
+    index = lua_absindex(L, index);
+    struct pool *p = pool_at(L, index);
+    if (p) return p;
+    int type = lua_type(L, index);
+    if (type != LUA_TSTRING && type != LUA_TTABLE) {
+        conf_error(l->conf, at, "needs a pool, an address or a list of addresses, not a %s",
+                   luaL_typename(L, index));
+        return NULL;
+    }
+    // The same addresses written again are the same pool.
+    const char *name = type == LUA_TSTRING ? lua_tostring(L, index) : address_list_name(L, index);
+    p = named_pool(l, L, lua_pushfstring(L, "%s", name));
+    lua_pop(L, 2);
+    if (p->place.line > 0) return p;
+    const struct conf_spot *root = at;
+    while (root->up) root = root->up;
+    p->place = place_of(root);
+    conf_set_defaults(&POOL_SETTINGS, p);
+    conf_set_defaults(&POOL_TLS_SETTINGS, &p->backend);
+    if (type == LUA_TSTRING) {
+        size_t len;
+        const char *text = lua_tolstring(L, index, &len);
+        p->members = arena_zalloc(l->arena, sizeof *p->members);
+        add_member(l, at, p, (struct slice){text, len}, 1);
+    } else {
+        read_members(l, L, index, at, p);
+    }
+    return p;
+}
+
+struct pool *pool_add_address(struct loader *l, const struct conf_spot *at, const char *text) {
+    lua_State *L = script_lua(l->script);
+    lua_pushstring(L, text);
+    struct pool *p = pool_read_to(l, L, -1, at);
+    lua_pop(L, 1);
+    return p;
+}
+
+// Pushes the Lua value of the pool of this name.
+static struct pool *named_pool(struct loader *l, lua_State *L, const char *name) {
+    push_pools(L);
+    if (lua_getfield(L, -1, name) == LUA_TNIL) {
+        lua_pop(L, 1);
+        struct pool *p = arena_zalloc(l->arena, sizeof *p);
+        p->name = arena_string(l->arena, slice_of(name));
+        // Where it is named first, until it is declared: a negative line.
+        struct conf_spot spot = loader_spot(l, L, NULL, NULL);
+        p->place = (struct place){spot.file, -spot.line};
+        pointers_add(&l->pools, p);
+        *(struct pool **)lua_newuserdatauv(L, sizeof p, 0) = p;
+        if (luaL_newmetatable(L, type_name)) {
+            lua_pushcfunction(L, declare_pool);
+            lua_setfield(L, -2, "__call");
+            lua_pushboolean(L, 0);
+            lua_setfield(L, -2, "__metatable");
+        }
+        lua_setmetatable(L, -2);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -3, name);
+    }
+    lua_remove(L, -2);
+    return *(struct pool **)lua_touserdata(L, -1);
+}
+
+static int declare_pool(lua_State *L) {
+    struct loader *l = loader_of(L);
+    struct pool *p = pool_at(L, 1);
+    luaL_argcheck(L, p, 1, "pool expected");
+    struct conf_spot spot = loader_spot(l, L, "pool", p->name);
+    if (p->place.line > 0) {
+        conf_error(l->conf, &spot, "declared twice, first at %s:%d", p->place.file, p->place.line);
+    } else {
+        p->place = place_of(&spot);
+        read_pool(l, L, 2, &spot, p);
+    }
+    lua_settop(L, 1);
+    return 1;
+}
+
+static void read_pool(struct loader *l, lua_State *L, int index, const struct conf_spot *at,
+                      struct pool *p) {
+    struct conf_spot tls = {.up = at, .key = "tls"};
+    conf_set_defaults(&POOL_SETTINGS, p);
+    conf_set_defaults(&POOL_TLS_SETTINGS, &p->backend);
+    conf_read(l->conf, L, index, at, &POOL_SETTINGS, p);
+    if (lua_type(L, index) != LUA_TTABLE) return;
+    if (lua_getfield(L, index, "tls") != LUA_TNIL)
+        conf_read(l->conf, L, -1, &tls, &POOL_TLS_SETTINGS, &p->backend);
+    lua_pop(L, 1);
+    read_key(l, L, index, at, p);
+    read_members(l, L, index, at, p);
+    if (p->member_count == 0 && lua_rawlen(L, index) == 0)
+        conf_error(l->conf, at, "has no members: write { \"10.0.0.1:8080\", ... }");
+}
+
+static void read_key(struct loader *l, lua_State *L, int index, const struct conf_spot *at,
+                     struct pool *p) {
+    struct conf_spot spot = {.up = at, .key = "key"};
+    struct text why;
+    int type = lua_getfield(L, index, "key");
+    text_init(&why, 512);
+    if (type == LUA_TSTRING && p->balance == BALANCE_HASH) {
+        p->key = template_parse(l->arena, slice_of(lua_tostring(L, -1)), TEMPLATE_KEY, NULL, &why);
+        if (!p->key) conf_error(l->conf, &spot, "%s", text_string(&why));
+        p->key_is_host = p->key && template_is_host(p->key);
+    } else if (type != LUA_TNIL && p->balance != BALANCE_HASH) {
+        conf_error_of_key(l->conf, at, "key", "'key' is only for balance = \"hash\"");
+    } else if (type != LUA_TNIL) {
+        conf_error(l->conf, &spot, "needs a string such as \"{host}\"");
+    } else if (p->balance == BALANCE_HASH) {
+        conf_error_of_key(l->conf, at, "balance",
+                          "balance = \"hash\" needs a key, such as key = \"{host}\"");
+    }
+    text_fini(&why);
+    lua_pop(L, 1);
+}
+
+static void read_members(struct loader *l, lua_State *L, int index, const struct conf_spot *at,
+                         struct pool *p) {
+    size_t count = lua_rawlen(L, index);
+    if (count > MEMBERS_MAX) {
+        conf_error(l->conf, at, "has more than %d members", MEMBERS_MAX);
+        return;
+    }
+    p->members = arena_zalloc(l->arena, (count + 1) * sizeof *p->members);
+    for (size_t i = 1; i <= count; i++) {
+        struct conf_spot item = {.up = at, .item = (int)i};
+        lua_rawgeti(L, index, (lua_Integer)i);
+        read_member(l, L, &item, p);
+        lua_pop(L, 1);
+    }
+}
+
+// "address", or { "address", weight = 2 }, on top of the stack.
+static void read_member(struct loader *l, lua_State *L, const struct conf_spot *at,
+                        struct pool *p) {
+    struct member settings = {.weight = 1};
+    size_t len;
+    bool is_table = lua_type(L, -1) == LUA_TTABLE;
+    if (is_table) {
+        conf_read(l->conf, L, -1, at, &MEMBER_SETTINGS, &settings);
+        lua_rawgeti(L, -1, 1);
+    }
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        const char *text = lua_tolstring(L, -1, &len);
+        add_member(l, at, p, (struct slice){text, len}, settings.weight);
+    } else {
+        conf_error(l->conf, at, "needs an address, or { \"address\", weight = 2 }, not a %s",
+                   luaL_typename(L, -1));
+    }
+    if (is_table) lua_pop(L, 1);
+}
+
+static bool add_member(struct loader *l, const struct conf_spot *at, struct pool *p,
+                       struct slice text, unsigned weight) {
+    struct member *m = &p->members[p->member_count];
+    struct text why;
+    *m = (struct member){
+        .weight = weight, .index = (unsigned)p->member_count, .backend = &p->backend};
+    text_init(&why, 1024);
+    bool is_good = member_parse(l->arena, text, m, &why);
+    for (size_t i = 0; is_good && i < p->member_count; i++) {
+        if (strcmp(p->members[i].text, m->text) != 0) continue;
+        text_printf(&why, "\"%s\" is a member already", m->text);
+        is_good = false;
+    }
+    if (is_good) {
+        m->seed = balance_member_seed(slice_of(m->text));
+        p->member_count++;
+    } else {
+        conf_error(l->conf, at, "%s", text_string(&why));
+    }
+    text_fini(&why);
+    return is_good;
+}
+
+static void push_pools(lua_State *L) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &pools_key) == LUA_TTABLE) return;
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &pools_key);
+}
+
+// "a:1, b:1": pushes the name.
+static const char *address_list_name(lua_State *L, int index) {
+    luaL_Buffer name;
+    luaL_buffinit(L, &name);
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, index); i++) {
+        if (i > 1) luaL_addstring(&name, ", ");
+        lua_rawgeti(L, index, i);
+        if (lua_type(L, -1) == LUA_TTABLE) {
+            lua_getfield(L, -1, "weight");
+            const char *weight = lua_tostring(L, -1);
+            lua_rawgeti(L, -2, 1);
+            lua_pushfstring(L, "%s weight=%s", lua_tostring(L, -1), weight ? weight : "1");
+            lua_replace(L, -4);
+            lua_pop(L, 2);
+        }
+        if (lua_type(L, -1) != LUA_TSTRING) {
+            lua_pop(L, 1);
+            lua_pushliteral(L, "?");
+        }
+        luaL_addvalue(&name);
+    }
+    luaL_pushresult(&name);
+    return lua_tostring(L, -1);
+}

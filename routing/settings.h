@@ -1,0 +1,12 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "core/conf.h"
+
+// The tables of routing/settings.def.
+extern const struct conf_table GLOBAL_SETTINGS, LISTEN_SETTINGS, LISTEN_LIMITS_SETTINGS,
+    LISTEN_TIMEOUT_SETTINGS, TLS_SETTINGS, LOG_SETTINGS, ADMIN_SETTINGS, POOL_SETTINGS,
+    POOL_TLS_SETTINGS, MEMBER_SETTINGS, RULE_SETTINGS, SITE_TLS_SETTINGS, POLICY_TIMEOUT_SETTINGS,
+    POLICY_LIMITS_SETTINGS, POLICY_SETTINGS;
