@@ -17,105 +17,90 @@
 static const struct conf_field global_rows[] = {
 #include "routing/settings.def"
 };
-#undef SETTINGS_GLOBAL
 const struct conf_table GLOBAL_SETTINGS = TABLE(global_rows, false);
 
 #define SETTINGS_LISTEN(...) ROW(listen_conf, __VA_ARGS__)
 static const struct conf_field listen_rows[] = {
 #include "routing/settings.def"
 };
-#undef SETTINGS_LISTEN
 const struct conf_table LISTEN_SETTINGS = TABLE(listen_rows, false);
 
 #define SETTINGS_LISTEN_LIMITS(...) ROW(listen_conf, __VA_ARGS__)
 static const struct conf_field listen_limits_rows[] = {
 #include "routing/settings.def"
 };
-#undef SETTINGS_LISTEN_LIMITS
 const struct conf_table LISTEN_LIMITS_SETTINGS = TABLE(listen_limits_rows, false);
 
 #define SETTINGS_LISTEN_TIMEOUT(...) ROW(listen_conf, __VA_ARGS__)
 static const struct conf_field listen_timeout_rows[] = {
 #include "routing/settings.def"
 };
-#undef SETTINGS_LISTEN_TIMEOUT
 const struct conf_table LISTEN_TIMEOUT_SETTINGS = TABLE(listen_timeout_rows, false);
 
 #define SETTINGS_TLS(...) ROW(tls_conf, __VA_ARGS__)
 static const struct conf_field tls_rows[] = {
 #include "routing/settings.def"
 };
-#undef SETTINGS_TLS
 const struct conf_table TLS_SETTINGS = TABLE(tls_rows, false);
 
 #define SETTINGS_LOG(...) ROW(log_conf, __VA_ARGS__)
 static const struct conf_field log_rows[] = {
 #include "routing/settings.def"
 };
-#undef SETTINGS_LOG
 const struct conf_table LOG_SETTINGS = TABLE(log_rows, false);
 
 #define SETTINGS_ADMIN(...) ROW(admin_conf, __VA_ARGS__)
 static const struct conf_field admin_rows[] = {
 #include "routing/settings.def"
 };
-#undef SETTINGS_ADMIN
 const struct conf_table ADMIN_SETTINGS = TABLE(admin_rows, false);
 
 #define SETTINGS_POOL(...) ROW(pool, __VA_ARGS__)
 static const struct conf_field pool_rows[] = {
 #include "routing/settings.def"
 };
-#undef SETTINGS_POOL
 const struct conf_table POOL_SETTINGS = TABLE(pool_rows, true);
 
 #define SETTINGS_POOL_TLS(...) ROW(backend_conf, __VA_ARGS__)
 static const struct conf_field pool_tls_rows[] = {
 #include "routing/settings.def"
 };
-#undef SETTINGS_POOL_TLS
 const struct conf_table POOL_TLS_SETTINGS = TABLE(pool_tls_rows, false);
 
 #define SETTINGS_MEMBER(...) ROW(member, __VA_ARGS__)
 static const struct conf_field member_rows[] = {
 #include "routing/settings.def"
 };
-#undef SETTINGS_MEMBER
 const struct conf_table MEMBER_SETTINGS = TABLE(member_rows, true);
 
 #define SETTINGS_RULE(...) ROW(access, __VA_ARGS__)
 static const struct conf_field rule_rows[] = {
 #include "routing/settings.def"
 };
-#undef SETTINGS_RULE
 const struct conf_table RULE_SETTINGS = TABLE(rule_rows, false);
 
 #define SETTINGS_SITE_TLS(...) ROW(site_tls, __VA_ARGS__)
 static const struct conf_field site_tls_rows[] = {
 #include "routing/settings.def"
 };
-#undef SETTINGS_SITE_TLS
 const struct conf_table SITE_TLS_SETTINGS = TABLE(site_tls_rows, false);
 
 #define SETTINGS_POLICY_TIMEOUT(...) ROW(policy, __VA_ARGS__)
 static const struct conf_field policy_timeout_rows[] = {
 #include "routing/settings.def"
 };
-#undef SETTINGS_POLICY_TIMEOUT
 const struct conf_table POLICY_TIMEOUT_SETTINGS = TABLE(policy_timeout_rows, false);
 
 #define SETTINGS_POLICY_LIMITS(...) ROW(policy, __VA_ARGS__)
 static const struct conf_field policy_limits_rows[] = {
 #include "routing/settings.def"
 };
-#undef SETTINGS_POLICY_LIMITS
 const struct conf_table POLICY_LIMITS_SETTINGS = TABLE(policy_limits_rows, false);
 
 #define SETTINGS_POLICY(...) ROW(policy, __VA_ARGS__)
 static const struct conf_field policy_rows[] = {
 #include "routing/settings.def"
 };
-#undef SETTINGS_POLICY
 const struct conf_table POLICY_SETTINGS = TABLE(policy_rows, false);
 
 #define MEMBER_OF_POLICY(name, type, member, least, most, fallback, text, choices, help) .member = fallback,
