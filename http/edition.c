@@ -78,9 +78,7 @@ static int open_listener(const struct listen_conf *l, const struct edition *old,
         if (address_equals(&c->listens[i].address, &l->address)) return copy_of(old->listen_fds[i]);
     char why[256];
     int fd = listener_open(&l->address, BACKLOG, why, sizeof why);
-    if (fd < 0)
-        text_printf(errors, "%s:%d: cannot listen on %s: %s\n", l->place.file, l->place.line,
-                    l->text, why);
+    if (fd < 0) text_printf(errors, "%s:%d: %s\n", l->place.file, l->place.line, why);
     return fd;
 }
 
@@ -88,15 +86,16 @@ static bool open_admin(struct edition *e, const struct edition *old, struct text
     const char *path = e->generation->config->admin.socket;
     if (!path && geteuid() == 0) path = ADMIN_SOCKET_OF_ROOT;
     if (!path) return true;
-    char text[ADDRESS_TEXT_MAX], why[256] = "the path is too long";
+    char text[ADDRESS_TEXT_MAX], why[256];
     struct address a;
     int n = snprintf(text, sizeof text, "unix:%s", path);
+    snprintf(why, sizeof why, "%s: the path is too long", path);
     if (old && old->admin_path && strcmp(old->admin_path, path) == 0)
         e->admin_fd = copy_of(old->admin_fd);
     else if (n < (int)sizeof text && address_parse(slice_of(text), &a))
         e->admin_fd = listener_open(&a, BACKLOG, why, sizeof why);
     if (e->admin_fd < 0) {
-        text_printf(errors, "admin: cannot listen on %s: %s\n", path, why);
+        text_printf(errors, "admin socket: %s\n", why);
         return false;
     }
     e->admin_path = strdup(path);

@@ -127,7 +127,7 @@ static void end_body(struct pump *p) {
 // How much the source may read is derived from the sink's backlog, so that both together stay within `high`.
 static void steer_source(struct pump *p) {
     size_t backlog = p->sink ? stream_backlog(p->sink) : 0;
-    bool is_full = backlog >= p->high || (p->is_held && backlog > p->low);
+    bool is_full = p->sink && (backlog >= p->high || (p->is_held && backlog > p->low));
     if (p->state == PUMP_RUNNING && is_full)
         hold_source(p);
     else

@@ -66,6 +66,7 @@ void service_drain(struct service *s, unsigned max_ms, ready_fn *on_drained, voi
         next = client_conn_next(c);
         client_conn_drain(c);
     }
+    service_check_drained(s);
 }
 
 void service_check_drained(struct service *s) {
