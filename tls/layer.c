@@ -116,6 +116,9 @@ static const char *failure(void *arg) {
 
 static void free_layer(void *arg) {
     struct tls_layer *l = arg;
+    // OpenSSL spoils the session of a connection that ends without close_notify; only a failed one deserves that.
+    if (l->state == LAYER_OPEN || l->state == LAYER_ENDED)
+        SSL_set_shutdown(l->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(l->ssl);
     free(l->name);
     free(l->why);
@@ -146,12 +149,15 @@ static void read_records(struct tls_layer *l, const struct layer_io *io) {
         size_t rest = (size_t)SSL_pending(l->ssl);
         size_t waiting = buffer_len(io->wire_in);
         if (rest == 0 && (waiting == 0 || buffer_len(io->plain_in) >= io->plain_in_max)) break;
-        size_t wanted = rest > 0 ? rest : waiting;
-        if (wanted < READ_ROOM_MIN) wanted = READ_ROOM_MIN;
+        size_t wanted = rest;
+        if (rest == 0) {
+            size_t allowed = io->plain_in_max - buffer_len(io->plain_in);
+            wanted = waiting < allowed ? waiting : allowed;
+        }
         if (wanted > READ_ROOM_MAX) wanted = READ_ROOM_MAX;
         size_t room = 0;
         char *at = buffer_reserve(io->plain_in, wanted, &room);
-        size_t n = fill(l, at, room);
+        size_t n = fill(l, at, wanted);
         buffer_commit(io->plain_in, n);
         if (n == 0) break;
     }

@@ -120,6 +120,7 @@ static void read_keys(const struct ticket_area *area, struct ticket_key keys[KEY
 }
 
 // OpenSSL's callback. 1: use it; 2: use it and send a new ticket; 0: not ours, a full handshake then; -1: failure.
+// Clients of TLS 1.3 use a ticket once (RFC 8446 appendix C.4), so that they always need a new one.
 static int use_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                    EVP_MAC_CTX *mac, int is_sealing) {
     const struct tickets *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
@@ -133,7 +134,8 @@ static int use_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_
         int i = find_key(keys, name);
         bool is_open = i >= 0 && set_mac(mac, &keys[i]) &&
                        EVP_DecryptInit_ex2(cipher, t->cipher, keys[i].cipher_key, iv, NULL) == 1;
-        result = i < 0 ? 0 : !is_open ? -1 : i == 0 ? 1 : 2;
+        bool is_renewed = i > 0 || SSL_version(ssl) >= TLS1_3_VERSION;
+        result = i < 0 ? 0 : !is_open ? -1 : is_renewed ? 2 : 1;
     }
     OPENSSL_cleanse(keys, sizeof keys);
     return result;
