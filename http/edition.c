@@ -16,13 +16,14 @@
 #include "core/log.h"
 
 enum { BACKLOG = 4096, ADMIN_MODE = 0660, LOG_MODE = 0640 };
-#define ADMIN_SOCKET_OF_ROOT "/run/rsp.sock"
 
 static bool pack(struct edition *e, struct text *errors);
 static bool open_listeners(struct edition *e, const struct edition *old, struct text *errors);
 static int open_listener(const struct listen_conf *l, const struct edition *old,
                          struct text *errors);
-static bool open_admin(struct edition *e, const struct edition *old, struct text *errors);
+static bool open_admin(struct edition *e, const struct edition_conf *conf, struct text *errors);
+static int open_admin_socket(const char *path, const struct edition *old, char *why,
+                             size_t why_max);
 static bool open_logs(struct edition *e, struct text *errors);
 static int open_log(const char *path, struct text *errors);
 static int copy_of(int fd);
@@ -41,8 +42,8 @@ enum edition_result edition_new(const struct edition_conf *conf, struct edition 
     CHECK(e);
     *e = (struct edition){
         .generation = g, .packed_fd = -1, .admin_fd = -1, .access_fd = -1, .error_fd = -1};
-    if (!pack(e, errors) || !open_listeners(e, conf->old, errors) ||
-        !open_admin(e, conf->old, errors) || !open_logs(e, errors)) {
+    if (!pack(e, errors) || !open_listeners(e, conf->old, errors) || !open_admin(e, conf, errors) ||
+        !open_logs(e, errors)) {
         edition_free(e, conf->old);
         return EDITION_FAILED;
     }
@@ -82,26 +83,37 @@ static int open_listener(const struct listen_conf *l, const struct edition *old,
     return fd;
 }
 
-static bool open_admin(struct edition *e, const struct edition *old, struct text *errors) {
-    const char *path = e->generation->config->admin.socket;
-    if (!path && geteuid() == 0) path = ADMIN_SOCKET_OF_ROOT;
+// Only a path that the route file names must work: there may be several rsp on one machine.
+static bool open_admin(struct edition *e, const struct edition_conf *conf, struct text *errors) {
+    const char *named = e->generation->config->admin.socket;
+    const char *path = named ? named : conf->default_admin;
+    char why[256];
     if (!path) return true;
-    char text[ADDRESS_TEXT_MAX], why[256];
-    struct address a;
-    int n = snprintf(text, sizeof text, "unix:%s", path);
-    snprintf(why, sizeof why, "%s: the path is too long", path);
-    if (old && old->admin_path && strcmp(old->admin_path, path) == 0)
-        e->admin_fd = copy_of(old->admin_fd);
-    else if (n < (int)sizeof text && address_parse(slice_of(text), &a))
-        e->admin_fd = listener_open(&a, BACKLOG, why, sizeof why);
-    if (e->admin_fd < 0) {
+    e->admin_fd = open_admin_socket(path, conf->old, why, sizeof why);
+    if (e->admin_fd < 0 && named) {
         text_printf(errors, "admin socket: %s\n", why);
         return false;
+    }
+    if (e->admin_fd < 0) {
+        log_warn("there is no admin socket: %s", why);
+        return true;
     }
     e->admin_path = strdup(path);
     CHECK(e->admin_path);
     if (chmod(path, ADMIN_MODE) != 0) log_warn("%s: %s", path, strerror(errno));
     return true;
+}
+
+static int open_admin_socket(const char *path, const struct edition *old, char *why,
+                             size_t why_max) {
+    if (old && old->admin_path && strcmp(old->admin_path, path) == 0) return copy_of(old->admin_fd);
+    char text[ADDRESS_TEXT_MAX];
+    struct address a;
+    int n = snprintf(text, sizeof text, "unix:%s", path);
+    if (n < (int)sizeof text && address_parse(slice_of(text), &a))
+        return listener_open(&a, BACKLOG, why, why_max);
+    snprintf(why, why_max, "%s: the path is too long", path);
+    return -1;
 }
 
 // --- logs ---

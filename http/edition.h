@@ -25,6 +25,7 @@ struct edition_conf {
     struct files *files; // taken, also on failure
     unsigned number;
     void *ticket_keys;
+    const char *default_admin; // see struct reload_conf
     const struct edition
         *old; // whose sockets are used again and whose certificates stand in; NULL at the start
 };

@@ -147,6 +147,7 @@ static enum edition_result prepare(struct reload *r, struct edition **out, struc
                                 .files = files,
                                 .number = r->last_number + 1,
                                 .ticket_keys = board_ticket_keys(r->conf.board),
+                                .default_admin = r->conf.default_admin,
                                 .old = r->edition};
     enum edition_result result = edition_new(&conf, out, errors, problems);
     if (result == EDITION_GOOD) r->last_number++;

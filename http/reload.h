@@ -20,6 +20,8 @@ struct reload_conf {
     void (*add_files)(void *arg,
                       struct files *set); // puts made-up files into a new set; may be NULL
     void *add_files_arg;
+    // Path of the admin socket when the route file names none; NULL: none. Only a named one must work.
+    const char *default_admin;
     unsigned workers;                   // 0: as the route file says
     ready_fn *on_served;                // once: all processes serve the first edition
     void (*on_start_failed)(void *arg); // once instead: they cannot

@@ -74,6 +74,7 @@ static bool init(struct supervisor *s) {
                                  .path = s->conf->path,
                                  .add_files = s->conf->add_files,
                                  .add_files_arg = s->conf->add_files_arg,
+                                 .default_admin = s->conf->default_admin,
                                  .workers = s->conf->workers,
                                  .on_served = on_served,
                                  .on_start_failed = on_start_failed,

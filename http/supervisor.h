@@ -12,12 +12,13 @@ struct supervisor_conf {
     const char *path;                                // of the route file
     void (*add_files)(void *arg, struct files *set); // see struct reload_conf; may be NULL
     void *add_files_arg;
-    unsigned workers;     // 0: as the route file says
-    const char *pid_file; // NULL: none
+    const char *default_admin; // see struct reload_conf
+    unsigned workers;          // 0: as the route file says
+    const char *pid_file;      // NULL: none
     void (*on_served)(
         void *
             arg); // requests are answered from now on; may be NULL. The logs are opened anew after it, so it may
-        // put others in the places of descriptors 0, 1 and 2.
+    // put others in the places of descriptors 0, 1 and 2.
     void *arg;
 };
 // Until the end of rsp. What keeps it from starting stands on stderr. Returns the exit status of the program.

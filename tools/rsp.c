@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/process.h"
 #include "http/message/parser.h"
@@ -74,7 +75,8 @@ static int run_options(int argc, char **argv) {
         {"workers", required_argument, NULL, OPTION_WORKERS},
         {0},
     };
-    struct rsp_options options = {.file = RSP_DEFAULT_FILE};
+    struct rsp_options options = {.file = RSP_DEFAULT_FILE,
+                                  .default_admin = geteuid() == 0 ? "/run/rsp.sock" : NULL};
     enum wish wish = WISH_SERVE;
     for (int c; (c = getopt_long(argc, argv, "c:htTV", LONG, NULL)) != -1;) {
         switch (c) {

@@ -17,6 +17,7 @@ struct rsp_options {
     bool is_foreground;
     unsigned workers; // 0: as the route file says
     const char *pid_file;
+    const char *default_admin; // path of the admin socket when the file names none; NULL: none
 };
 
 // rsp -c FILE: serves. With `add_files` the route file may be one that is on no disk.

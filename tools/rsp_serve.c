@@ -22,6 +22,7 @@ int rsp_serve(const struct rsp_options *options, void (*add_files)(void *arg, st
     struct supervisor_conf conf = {.path = options->file,
                                    .add_files = add_files,
                                    .add_files_arg = arg,
+                                   .default_admin = options->default_admin,
                                    .workers = options->workers,
                                    .pid_file = options->pid_file,
                                    .on_served = on_served_foreground};
