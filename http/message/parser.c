@@ -141,6 +141,7 @@ static void begin(struct parser *p, struct arena *a, const struct message_limits
 }
 
 enum parse_event parser_feed(struct parser *p, struct slice in, struct fed *fed) {
+    CHECK(p->state != STATE_IDLE);
     *fed = (struct fed){0, 0};
     for (;;) {
         struct slice rest =
@@ -156,7 +157,7 @@ enum parse_event parser_feed(struct parser *p, struct slice in, struct fed *fed)
         case STATE_TRAILERS: event = feed_trailers(p, rest, fed); break;
         case STATE_REFUSED: return PARSE_REFUSED;
         case STATE_ENDED: return PARSE_END;
-        case STATE_IDLE: CHECK(!"parser_feed() before parser_begin_*()");
+        case STATE_IDLE: break;
         }
         if (event != PARSE_MORE || p->state == before) return event;
     }

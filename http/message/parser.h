@@ -42,7 +42,7 @@ struct fed {
 struct parser *parser_new(void);
 void parser_free(struct parser *p);
 // The next message is a request / the answer to a request with this method. Limits must outlive the message; the head and
-// what it points to live in the arena, which gives at most 2 x (head_bytes + trailer_bytes) + chunk_line_bytes and the fields' array.
+// what it points to live in the arena, which gives at most 3 x (head_bytes + trailer_bytes) + chunk_line_bytes and the fields' array.
 // One empty line before a request line is skipped (RFC 9112 section 2.2), not before an answer.
 void parser_begin_request(struct parser *p, struct request_head *head, struct arena *a,
                           const struct message_limits *limits);

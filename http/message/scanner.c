@@ -62,6 +62,8 @@ static inline uint64_t control_marks(const char *at) {
 enum scan block_feed(struct block *b, struct slice in, const struct block_limits *limits,
                      struct arena *a, size_t *used, enum refusal *why) {
     size_t skipped = 0;
+    *used = 0;
+    if (in.len == 0) return SCAN_MORE;
     enum scan verdict = block_scan(b, in, limits, &skipped, used, why);
     block_collect(b, (struct slice){in.at + skipped, *used - skipped}, limits->bytes, a);
     return verdict;
@@ -104,7 +106,7 @@ static enum scan block_scan(struct block *b, struct slice in, const struct block
 static size_t bytes_allowed(const struct block *b, const struct block_limits *limits) {
     size_t whole = limits->bytes - b->len;
     if (b->lines > 0) return whole;
-    size_t line = limits->first_line_bytes + 2 - b->scanner.line_bytes - b->scanner.is_after_cr;
+    size_t line = limits->first_line_bytes + 2 - b->scanner.line_bytes;
     return line < whole ? line : whole;
 }
 

@@ -36,6 +36,6 @@ struct block_limits {
     enum refusal too_large;
 };
 
-// SCAN_MORE: all was used. SCAN_EMPTY_LINE: the block is whole. SCAN_BAD: *why. Never SCAN_LINE. Takes at most twice limits->bytes from the arena.
+// SCAN_MORE: all was used. SCAN_EMPTY_LINE: the block is whole. SCAN_BAD: *why. Never SCAN_LINE. Takes less than three times limits->bytes from the arena.
 enum scan block_feed(struct block *b, struct slice in, const struct block_limits *limits,
                      struct arena *a, size_t *used, enum refusal *why);
