@@ -44,7 +44,7 @@ bool identity_load(struct identity *id, struct files *files, const struct tls_id
     if (is_good) note_chain(id, &pem);
     if (is_read && !is_good) {
         text_printf(problems, "%s: %s", conf->cert, text_string(&why));
-        if (conf->site) text_printf(problems, " (site \"%s\" is down until then)", conf->site);
+        if (conf->site) text_printf(problems, " (site \"%s\")", conf->site);
         text_add_char(problems, '\n');
     }
     text_fini(&why);
@@ -268,7 +268,10 @@ bool tls_identity_check(struct files *files, const struct tls_identity_conf *ide
     struct identity id;
     bool is_good = identity_load(&id, files, identity, problems);
     struct slice notes = text_slice(&id.notes);
-    while (notes.len > 0) log_info("%.*s", SLICE_ARGS(slice_cut(&notes, '\n')));
+    while (notes.len > 0) {
+        struct slice note = slice_cut(&notes, '\n');
+        log_info("%.*s", SLICE_ARGS(note));
+    }
     identity_fini(&id);
     return is_good;
 }

@@ -91,7 +91,7 @@ static enum layer_state advance(void *arg, struct layer_io *io) {
     if (l->state == LAYER_FAILED) return l->state;
     l->wire.in = io->wire_in;
     l->wire.out = io->wire_out;
-    ERR_clear_error(); // SSL_get_error() is only right with an empty queue
+    if (ERR_peek_error()) ERR_clear_error(); // SSL_get_error() is only right with an empty queue
     if (l->state == LAYER_HANDSHAKE) shake_hands(l, io);
     if (l->state == LAYER_OPEN) read_records(l, io);
     if (l->state == LAYER_OPEN || l->state == LAYER_ENDED) write_records(l, io);
@@ -174,6 +174,7 @@ static size_t fill(struct tls_layer *l, char *room, size_t bytes) {
             break;
         }
         used += n;
+        if (SSL_pending(l->ssl) == 0 && buffer_len(l->wire.in) == 0) break; // saves a call in vain
     }
     return used;
 }
