@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: The rsp authors
+# SPDX-License-Identifier: Apache-2.0
+"""rsp-certcheck as it is called: what it prints, where, and with which exit status."""
+
+import os
+import subprocess
+import tempfile
+import unittest
+
+import certificates
+from harness import program
+
+
+def certcheck(*arguments):
+    return subprocess.run([program("rsp-certcheck"), *arguments], capture_output=True, text=True, timeout=30)
+
+
+class Certcheck(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+        return path
+
+    def test_a_good_file_is_described_with_status_0(self):
+        path = certificates.make(self.folder, "a.example", extra_names=["www.a.example"])
+        said = certcheck(path)
+        self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
+        self.assertEqual(said.stderr, "")
+        for part in (path, 'names       "a.example", "www.a.example", "127.0.0.1"', "key         EC P-256",
+                     "private key   matches certificate 1"):
+            self.assertIn(part, said.stdout)
+
+    def test_a_key_that_does_not_match_is_a_finding_with_status_2(self):
+        good = certificates.make(self.folder, "a.example")
+        wrong = certificates.with_wrong_key(self.folder, "b.example")
+        said = certcheck(good, wrong)
+        self.assertEqual(said.returncode, 2)
+        self.assertIn("  finding: the private key matches no certificate of the file", said.stdout)
+
+    def test_what_cannot_be_read_gives_status_3_and_the_other_files_are_still_shown(self):
+        good = certificates.make(self.folder, "a.example")
+        said = certcheck(os.path.join(self.folder, "none.pem"), self.write("text.pem", "hello\n"), good)
+        self.assertEqual(said.returncode, 3)
+        self.assertIn("none.pem: No such file or directory", said.stderr)
+        self.assertIn("text.pem: holds no certificate", said.stderr)
+        self.assertIn("matches certificate 1", said.stdout)
+
+    def test_a_damaged_block_is_named_with_its_line(self):
+        path = self.write("cut.pem", "\n\n-----BEGIN CERTIFICATE-----\nMIIB\n")
+        said = certcheck(path)
+        self.assertEqual(said.returncode, 3)
+        self.assertIn(path + ":3: ", said.stderr)
+
+    def test_usage(self):
+        self.assertEqual(certcheck().returncode, 64)
+        unknown = certcheck("--json", "x.pem")
+        self.assertEqual(unknown.returncode, 64)
+        self.assertIn("no option --json", unknown.stderr)
+        self.assertIn("Exit status", certcheck("--help").stdout)
+        self.assertRegex(certcheck("-V").stdout, r"^rsp-certcheck \d+\.\d+\.\d+ \(OpenSSL ")
+
+    def test_a_file_whose_name_begins_with_a_dash_follows_two_dashes(self):
+        self.assertEqual(certcheck("--", "-none.pem").returncode, 3)
+
+
+if __name__ == "__main__":
+    unittest.main()
