@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "core/check.h"
-#include "core/hostname.h"
 #include "http/certificates.h"
 
 enum { PROBLEMS_MAX = 256 << 10 };
@@ -15,7 +14,6 @@ enum { PROBLEMS_MAX = 256 << 10 };
 static bool build_tls(struct generation *g, const struct files *old, void *ticket_keys,
                       struct text *errors, struct text *problems);
 static bool has_tls_listener(const struct config *c);
-static void mark_redirects(struct generation *g);
 static void build_clients(struct generation *g, struct text *problems);
 static struct tls_client *find_alike(const struct generation *g, size_t pool);
 static bool speaks_tls(const struct pool *p);
@@ -77,7 +75,6 @@ static bool build_tls(struct generation *g, const struct files *old, void *ticke
         text_printf(errors, "%s: TLS could not be set up\n", g->config->path);
         return false;
     }
-    mark_redirects(g);
     return true;
 }
 
@@ -85,18 +82,6 @@ static bool has_tls_listener(const struct config *c) {
     for (size_t i = 0; i < c->listen_count; i++)
         if (c->listens[i].is_tls) return true;
     return false;
-}
-
-// A wildcard site counts as having a certificate when one covers any name under it.
-static void mark_redirects(struct generation *g) {
-    for (size_t i = 0; i < g->config->site_count; i++) {
-        struct site *site = g->config->sites[i];
-        char probe[HOSTNAME_MAX + 1];
-        strncpy(probe, site->name, sizeof probe - 1);
-        probe[sizeof probe - 1] = '\0';
-        if (probe[0] == '*' && probe[1] == '.') probe[0] = 'x';
-        site->redirects_to_https = probe[0] != '*' && tls_server_has_name(g->tls, slice_of(probe));
-    }
 }
 
 // --- as a client of backends ---

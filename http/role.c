@@ -145,7 +145,8 @@ static void replace_fd(int *mine, int *theirs) {
 static void take_logs(struct role *r, struct order order, int *fds, size_t fd_count) {
     CHECK(fd_count == 1 + (order.value ? 1u : 0u));
     log_set_fd(fds[0]);
-    dup2(fds[0], 1); // what a library or a sanitizer says goes there too, and nothing holds a terminal
+    dup2(fds[0],
+         1); // what a library or a sanitizer says goes there too, and nothing holds a terminal
     dup2(fds[0], 2);
     replace_fd(&r->error_fd, &fds[0]);
     access_log_set_fd(r->access_log, order.value ? fds[1] : -1);

@@ -17,7 +17,9 @@ bool listen_address_parse(struct slice text, struct address *out) {
     struct slice port_text = text;
     int port;
     if (text.len > 0 && text.at[0] == ':') port_text = slice_skip(text, 1);
-    if (!parse_port(port_text, &port)) return address_parse(text, out) && address_port(out) != 0;
+    if (!parse_port(port_text, &port))
+        return address_parse(text, out) &&
+               (out->any.sa_family == AF_UNIX || address_port(out) != 0);
     return address_parse_ip(has_ipv6() ? SLICE("::") : SLICE("0.0.0.0"), port, out);
 }
 

@@ -114,8 +114,6 @@ struct site {
     char *name;           // normalised: "example.com", "*.example.com", "*"
     struct site_tls *tls; // array
     size_t tls_count;
-    bool
-        redirects_to_https; // a plain port redirects to HTTPS: set by http/ where the site has a certificate
     struct rule *rule; // routing/site.h
 };
 

@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: The rsp authors
+# SPDX-License-Identifier: Apache-2.0
+"""What rsp and rspctl say and with which status they end."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+from backends import always, answer
+from harness import SystemTest, can_connect, free_port, main, program, wait_until
+import procfs
+from wire import get
+
+GOOD, FAILED, USAGE, UNREACHABLE, CONFIG = 0, 1, 2, 69, 78
+
+
+class CommandLine(SystemTest):
+    def setUp(self):
+        for name in ("rsp", "rspctl"):
+            if not os.path.exists(program(name)):
+                self.skipTest("not built: " + name)
+        self.folder = tempfile.mkdtemp(prefix="rsp-test-")
+        os.chmod(self.folder, 0o755)
+        self.addCleanup(shutil.rmtree, self.folder, True)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, text, name="rsp.lua"):
+        with open(self.path(name), "w", encoding="utf-8") as f:
+            f.write(text)
+        return self.path(name)
+
+    def run_it(self, *arguments, name="rsp", timeout=60):
+        done = subprocess.run([program(name), *arguments], capture_output=True, text=True, timeout=timeout,
+                              cwd=self.folder, stdin=subprocess.DEVNULL, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def good_file(self, more=""):
+        self.port = free_port()
+        return self.write(f'listen {{ http = "127.0.0.1:{self.port}" }}\nsite "*" {{ respond = {{ 200, "here\\n" }} }}\n{more}')
+
+
+class Asking(CommandLine):
+    def test_help_is_printed_and_good(self):
+        for option in ("--help", "-h"):
+            status, out, err = self.run_it(option)
+            self.assertEqual((status, err), (GOOD, ""))
+            for word in ("-c FILE", "-t", "-T", "-V", "quick", "explain", "test FILE", "--foreground", "--workers"):
+                self.assertIn(word, out)
+
+    def test_versions_of_all_libraries_are_printed(self):
+        status, out, _ = self.run_it("-V")
+        self.assertEqual(status, GOOD)
+        for pattern in (r"^rsp \d", r"^llhttp \d.*\(.+\)$", r"^OpenSSL \d", r"^libevent \d", r"^Lua 5\.4", r"^c-ares \d",
+                        r"^xxHash \d", r"^libidn2 \d"):
+            self.assertRegex(out, "(?m)" + pattern)
+
+    def test_wrong_usage_is_status_2_and_said_on_stderr(self):
+        for arguments in (["--nonsense"], ["nonsense"], ["-c"], ["--workers", "0"], ["--workers", "many"],
+                          ["--workers", "100000"], ["quick"], ["quick", "--from", ":1"], ["explain"],
+                          ["explain", "--from", "nobody", "http://x/"], ["explain", "a", "b", "c"], ["test"]):
+            with self.subTest(arguments):
+                status, out, err = self.run_it(*arguments)
+                self.assertEqual((status, out), (USAGE, ""))
+                self.assertNotEqual(err, "")
+
+    def test_a_good_file_checks_as_ok(self):
+        status, out, err = self.run_it("-t", "-c", self.good_file())
+        self.assertEqual((status, err), (GOOD, ""))
+        self.assertEqual(out, self.path("rsp.lua") + ": OK\n")
+
+    def test_a_check_opens_no_port(self):
+        path = self.good_file()
+        with socket.create_server(("127.0.0.1", self.port)):
+            self.assertEqual(self.run_it("-t", "-c", path)[0], GOOD)
+
+    def test_every_error_of_a_file_is_said_with_its_line_and_status_78(self):
+        path = self.write('listen { http = 80, htp = 81 }\nsite "a.example" { to = "127.0.0.1:1", redirect = "https://x/" }\n')
+        for arguments in (["-t"], ["-T"], [], ["--foreground"]):
+            with self.subTest(arguments):
+                status, out, err = self.run_it(*arguments, "-c", path)
+                self.assertEqual((status, out), (CONFIG, ""))
+                self.assertRegex(err, r"rsp\.lua:1: .*'htp'")
+                self.assertRegex(err, r"rsp\.lua:2: ")
+                self.assertIn("2 errors", err)
+
+    def test_a_file_that_is_not_there_is_status_78(self):
+        status, _, err = self.run_it("-t", "-c", self.path("none.lua"))
+        self.assertEqual(status, CONFIG)
+        self.assertIn("none.lua", err)
+
+    def test_the_settings_in_effect_are_printed_as_a_route_file(self):
+        status, out, _ = self.run_it("-T", "-c", self.good_file())
+        self.assertEqual(status, GOOD)
+        self.assertIn(str(self.port), out)
+        again = self.write(out, "again.lua")
+        status, out_again, err = self.run_it("-T", "-c", again)
+        self.assertEqual((status, err), (GOOD, ""))
+        self.assertEqual(out_again, out)
+
+    def test_explain_says_which_backend_without_sending_anything(self):
+        path = self.write('listen { http = 8080 }\nsite "a.example" { to = "127.0.0.1:1" }\n')
+        status, out, _ = self.run_it("explain", "-c", path, "--from", "192.0.2.1", "POST", "http://a.example/x")
+        self.assertEqual(status, GOOD)
+        self.assertIn("127.0.0.1:1", out)
+
+    def test_route_tests_end_with_1_when_one_fails(self):
+        self.good_file()
+        good = self.write('include "rsp.lua"\ntest "there" { request = "GET http://x/", expect = { status = 200 } }\n', "good.lua")
+        status, out, err = self.run_it("test", good)
+        self.assertEqual(status, GOOD, out + err)
+        bad = self.write('include "rsp.lua"\ntest "there" { request = "GET http://x/", expect = { status = 404 } }\n', "bad.lua")
+        status, out, _ = self.run_it("test", bad)
+        self.assertEqual(status, FAILED, out)
+        self.assertIn("1 failed", out)
+
+
+class Starting(CommandLine):
+    def start_daemon(self, *arguments):
+        pid_file = self.path("pid")
+        status, out, err = self.run_it("-c", self.path("rsp.lua"), "--pid-file", pid_file, "--workers", "1", *arguments)
+        self.assertEqual(status, GOOD, out + err)
+        with open(pid_file, encoding="ascii") as f:
+            pid = int(f.read())
+        self.addCleanup(self.end_daemon, pid)
+        return pid
+
+    @staticmethod
+    def end_daemon(pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+            wait_until(lambda: procfs.stat_fields(pid)[:1] in ([], ["Z"]), 20, "the end of the daemon")
+
+    def test_a_daemon_serves_when_its_starter_has_ended(self):
+        self.good_file()
+        pid = self.start_daemon()
+        self.assertEqual(get(self.port).body, b"here\n")
+        self.assertEqual(os.getsid(pid), pid)
+        for fd in range(3):
+            self.assertEqual(os.readlink(f"/proc/{pid}/fd/{fd}"), "/dev/null")
+        self.end_daemon(pid)
+        self.assertFalse(os.path.exists(self.path("pid")))
+        self.assertFalse(can_connect(self.port))
+
+    def test_a_port_in_use_is_named_with_the_reason_and_status_1(self):
+        path = self.good_file()
+        with socket.create_server(("127.0.0.1", self.port)):
+            for arguments in ([], ["--foreground"]):
+                with self.subTest(arguments):
+                    status, _, err = self.run_it("-c", path, *arguments)
+                    self.assertEqual(status, FAILED)
+                    self.assertRegex(err, rf"rsp\.lua:1: .*127\.0\.0\.1:{self.port}.*in use")
+
+    def test_a_log_that_cannot_be_opened_is_named(self):
+        path = self.good_file('log { access = "/nowhere/at/all.log" }\n')
+        status, _, err = self.run_it("-c", path)
+        self.assertEqual(status, FAILED)
+        self.assertIn("/nowhere/at/all.log: No such file or directory", err)
+
+    def test_a_bad_certificate_is_a_line_and_no_failure(self):
+        os.mkdir(self.path("certs"))
+        self.write("nonsense", "certs/a.example.pem")
+        path = self.good_file(f'listen {{ https = "127.0.0.1:{free_port()}" }}\ntls {{ certificates = "{self.path("certs")}" }}\n')
+        status, out, err = self.run_it("-t", "-c", path)
+        self.assertEqual(status, GOOD, err)
+        self.assertIn("OK", out)
+        self.assertIn("a.example.pem", err)
+
+
+class Quick(CommandLine):
+    def start(self, *arguments):
+        backend = self.backend(always(answer(200, b"from the backend")))
+        port = free_port()
+        out = open(self.path("out"), "wb")
+        self.addCleanup(out.close)
+        process = subprocess.Popen([program("rsp"), "quick", "--from", f"127.0.0.1:{port}", "--to", backend.address, *arguments],
+                                   stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+        self.addCleanup(process.wait, 30)
+        self.addCleanup(process.terminate)
+        wait_until(lambda: can_connect(port) or process.poll() is not None, 20, "serving")
+        return process, port
+
+    def said(self):
+        with open(self.path("out"), encoding="utf-8") as f:
+            return f.read()
+
+    def test_quick_proxies_at_once_and_prints_the_route_file_that_does_the_same(self):
+        process, port = self.start()
+        self.assertEqual(get(port).body, b"from the backend")
+        lines = [line for line in self.said().splitlines() if line.startswith(("listen", "site"))]
+        self.assertEqual(len(lines), 2, self.said())
+        path = self.write("\n".join(lines).replace(str(port), str(free_port())) + "\n")
+        self.assertEqual(self.run_it("-t", "-c", path)[0], GOOD)
+        process.terminate()
+        self.assertEqual(process.wait(30), GOOD)
+
+    def test_quick_https_makes_a_certificate_in_memory(self):
+        _, port = self.start("--https")
+        self.assertEqual(get(port, tls="localhost").body, b"from the backend")
+        self.assertEqual(os.listdir(self.folder), ["out"])
+
+    def test_a_quick_rsp_can_be_told_to_reload(self):
+        process, port = self.start("--https")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "reloaded: generation 2" in self.said(), 20, "the reload")
+        self.assertEqual(get(port, tls="localhost").body, b"from the backend")
+
+
+class Control(CommandLine):
+    def ctl(self, *arguments):
+        return self.run_it(*arguments, name="rspctl")
+
+    def test_wrong_usage_is_status_2(self):
+        for arguments in ([], ["nonsense"], ["reload", "now"], ["explain"], ["status", "--from", "1.2.3.4"], ["--nonsense"]):
+            with self.subTest(arguments):
+                self.assertEqual(self.ctl(*arguments)[0], USAGE)
+
+    def test_no_rsp_is_status_69(self):
+        for verb in ("reload", "status", "metrics"):
+            status, out, err = self.ctl("-s", self.path("none.sock"), verb)
+            self.assertEqual((status, out), (UNREACHABLE, ""))
+            self.assertIn("none.sock", err)
+
+    def test_status_metrics_and_explain_are_answered(self):
+        rsp = self.rsp('site "*" { respond = { 200, "here" } }')
+        get(rsp.http)
+        status, out, _ = self.ctl("-s", rsp.path("admin.sock"), "status")
+        self.assertEqual(status, GOOD)
+        self.assertRegex(out, rf'"pid": {rsp.worker()}, "generation": 1')
+        status, out, _ = self.ctl("-s", rsp.path("admin.sock"), "metrics")
+        self.assertEqual(status, GOOD)
+        self.assertRegex(out, r"(?m)^rsp_requests_total 1$")
+        status, out, _ = self.ctl("-s", rsp.path("admin.sock"), "explain", "http://a.example/")
+        self.assertEqual(status, GOOD)
+        self.assertIn("200", out)
+
+    def test_the_admin_socket_is_not_for_everybody(self):
+        rsp = self.rsp('site "*" { respond = { 200, "here" } }')
+        self.assertEqual(os.stat(rsp.path("admin.sock")).st_mode & 0o777, 0o660)
+
+    def test_a_page_that_is_not_there_is_404_and_another_method_405(self):
+        rsp = self.rsp('site "*" { respond = { 200, "here" } }')
+        for method, page, expected in (("GET", "/nothing", 404), ("GET", "/reload", 405), ("POST", "/status", 405)):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(rsp.path("admin.sock"))
+                s.sendall(f"{method} {page} HTTP/1.1\r\nHost: rsp\r\nContent-Length: 0\r\n\r\n".encode())
+                self.assertEqual(int(s.recv(4096).split()[1]), expected)
+
+
+if __name__ == "__main__":
+    main()
