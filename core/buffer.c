@@ -5,21 +5,27 @@
 
 #include <event2/buffer.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 
 #include "core/check.h"
 
-enum { RUNS_MAX = 64 };
-
 struct buffer {
     struct evbuffer *bytes;
-    struct evbuffer_iovec room; // reserved, not yet committed
+    struct evbuffer_iovec reserved; // since buffer_reserve()
 };
+
+// Pieces shorter than this are copied by buffer_move(): a piece has a page of memory behind it, and a source
+// that trickles must not make a queue whose memory is a thousand times its length.
+#define PIECE_WORTH_MOVING 1024
+
+static size_t pieces(const struct buffer *b, struct evbuffer_iovec *v, size_t max);
+static void copy_first(struct buffer *dst, struct buffer *src, size_t bytes);
 
 struct buffer *buffer_new(void) {
     struct buffer *b = calloc(1, sizeof(*b));
-    CHECK(b);
+    CHECK(b != NULL);
     b->bytes = evbuffer_new();
-    CHECK(b->bytes);
+    CHECK(b->bytes != NULL);
     return b;
 }
 
@@ -34,14 +40,15 @@ size_t buffer_len(const struct buffer *b) {
 }
 
 struct slice buffer_peek(const struct buffer *b) {
-    struct slice run = {0};
+    struct slice run = {NULL, 0};
     buffer_runs(b, &run, 1);
     return run;
 }
 
 void buffer_consume(struct buffer *b, size_t bytes) {
     if (bytes == 0) return;
-    CHECK(bytes <= buffer_len(b) && evbuffer_drain(b->bytes, bytes) == 0);
+    CHECK(bytes <= buffer_len(b));
+    CHECK(evbuffer_drain(b->bytes, bytes) == 0);
 }
 
 void buffer_add(struct buffer *b, struct slice s) {
@@ -49,31 +56,49 @@ void buffer_add(struct buffer *b, struct slice s) {
 }
 
 void buffer_move(struct buffer *dst, struct buffer *src, size_t bytes) {
-    if (bytes == 0) return;
-    CHECK(evbuffer_remove_buffer(src->bytes, dst->bytes, bytes) == (int)bytes);
+    CHECK(bytes <= buffer_len(src));
+    while (bytes > 0) {
+        size_t n = buffer_peek(src).len;
+        if (n > bytes) n = bytes;
+        if (n < PIECE_WORTH_MOVING) {
+            copy_first(dst, src, n);
+        } else {
+            CHECK(evbuffer_remove_buffer(src->bytes, dst->bytes, n) == (int)n);
+        }
+        bytes -= n;
+    }
 }
 
 char *buffer_reserve(struct buffer *b, size_t bytes, size_t *got) {
-    CHECK(evbuffer_reserve_space(b->bytes, (ev_ssize_t)bytes, &b->room, 1) == 1);
-    if (got) *got = b->room.iov_len;
-    return b->room.iov_base;
+    CHECK(evbuffer_reserve_space(b->bytes, (ev_ssize_t)bytes, &b->reserved, 1) == 1);
+    if (got) *got = b->reserved.iov_len;
+    return b->reserved.iov_base;
 }
 
 void buffer_commit(struct buffer *b, size_t n) {
-    CHECK(n <= b->room.iov_len);
-    b->room.iov_len = n;
-    CHECK(evbuffer_commit_space(b->bytes, &b->room, 1) == 0);
-    b->room = (struct evbuffer_iovec){0};
+    CHECK(n <= b->reserved.iov_len);
+    b->reserved.iov_len = n;
+    CHECK(evbuffer_commit_space(b->bytes, &b->reserved, 1) == 0);
+    b->reserved.iov_len = 0;
 }
 
 size_t buffer_runs(const struct buffer *b, struct slice *runs, size_t max) {
-    struct evbuffer_iovec found[RUNS_MAX];
+    struct evbuffer_iovec v[64];
+    size_t n = pieces(b, v, max < 64 ? max : 64);
+    for (size_t i = 0; i < n; i++) runs[i] = (struct slice){v[i].iov_base, v[i].iov_len};
+    return n;
+}
+
+static size_t pieces(const struct buffer *b, struct evbuffer_iovec *v, size_t max) {
     if (buffer_len(b) == 0) return 0;
-    if (max > RUNS_MAX) max = RUNS_MAX;
-    int n = evbuffer_peek(b->bytes, -1, NULL, found, (int)max);
+    int n = evbuffer_peek(b->bytes, -1, NULL, v, (int)max);
     CHECK(n >= 0);
-    size_t count = (size_t)n < max ? (size_t)n : max;
-    for (size_t i = 0; i < count; i++)
-        runs[i] = (struct slice){found[i].iov_base, found[i].iov_len};
-    return count;
+    // It says how many there are, also when there was no room for them.
+    return (size_t)n < max ? (size_t)n : max;
+}
+
+static void copy_first(struct buffer *dst, struct buffer *src, size_t bytes) {
+    struct slice run = buffer_peek(src);
+    buffer_add(dst, (struct slice){run.at, bytes});
+    buffer_consume(src, bytes);
 }

@@ -8,7 +8,7 @@
 #include "core/slice.h"
 
 // A queue of bytes in pieces: libevent's evbuffer behind the few verbs that rsp needs. Outside core/ only the
-// TLS layer and the stream's tests see one.
+// TLS layer and the stream's tests see one. A NULL buffer is an empty one to those who only look.
 struct buffer;
 
 struct buffer *buffer_new(void);
@@ -17,9 +17,10 @@ size_t buffer_len(const struct buffer *b);
 struct slice buffer_peek(const struct buffer *b);    // the first contiguous run
 void buffer_consume(struct buffer *b, size_t bytes); // at most its length
 void buffer_add(struct buffer *b, struct slice s);   // copies
-// Moves the first `bytes` of src to the end of dst; whole pieces change hands without a copy.
+// Moves the first `bytes` of src to the end of dst; whole pieces of 1 KiB and more change hands without a copy.
 void buffer_move(struct buffer *dst, struct buffer *src, size_t bytes);
-// Contiguous space for at least `bytes` at the end; buffer_commit() makes the first n of it content.
+// Contiguous space for at least `bytes` at the end; buffer_commit() makes the first n of it content. Nothing else
+// happens to the buffer in between. got (how much it really is) may be NULL.
 char *buffer_reserve(struct buffer *b, size_t bytes, size_t *got);
 void buffer_commit(struct buffer *b, size_t n);
 // Fills up to `max` slices with the first runs; returns how many. For writev and for records.

@@ -145,7 +145,7 @@ static void note_failure(struct dial *d, enum dial_failure failure, const char *
 
 static void on_limit(void *arg) {
     struct dial *d = arg;
-    if (d->end.is_waiting) return;
+    if (task_is_waiting(&d->end)) return;
     if (d->fd >= 0) {
         event_del(&d->writable);
         close(d->fd);

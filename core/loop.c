@@ -4,239 +4,221 @@
 #include "core/loop.h"
 
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <stdlib.h>
+#include <sys/time.h>
 
 #include "core/check.h"
 #include "core/clock.h"
+#include "core/timers.h"
 
-// Tasks that go on adding each other get this many rounds of a turn; then the sockets have their say again.
-enum { ROUNDS_MAX = 64 };
-
-// A queue of tasks, first come first served.
-struct queue {
-    struct task *first, **end;
-};
-
+// A turn: libevent waits and calls back; then the tasks run; then the last tasks. Tasks may make more of both.
 struct loop {
     struct event_base *base;
-    struct queue tasks, last_tasks;
-    bool is_stopping;
-    bool has_begun_turn; // the clock was read in this turn
+    struct timers timers;
+    struct event timer_event; // for the first of the timers, or earlier
+    struct event limit_event; // loop_turn()
+    uint64_t timer_ms;        // when timer_event fires; 0: not added
+    struct task tasks;        // heads of rings
+    struct task last_tasks;
+    struct task next_turn; // tasks that added themselves while they ran
+    const struct task *running;
+    bool is_entered; // the clock has been read in this turn
+    bool is_stopped;
 };
 
-struct watch {
-    struct loop *loop;
-    struct event *event;
-    ready_fn *on_ready;
-    void *arg;
-};
+// Passes over the tasks of one turn, so that tasks that go on adding each other cannot keep the loop from its sockets.
+#define TASK_PASSES_MAX 32
 
-static void end_turn(struct loop *loop);
-static void run_queue(struct queue *q);
-static void queue_init(struct queue *q);
-static void queue_add(struct queue *q, struct task *t);
-static bool queue_remove(struct queue *q, struct task *t);
-static void arm(struct timer *t);
+static void ring_init(struct task *head);
+static bool ring_is_empty(const struct task *head);
+static void ring_add(struct task *head, struct task *t);
+static void ring_remove(struct task *t);
+static void ring_move(struct task *to, struct task *from);
 static void on_timer(evutil_socket_t fd, short what, void *arg);
-static struct watch *new_watch(struct loop *loop, int fd, short what, ready_fn *on_ready,
-                               void *arg);
-static void on_watch(evutil_socket_t fd, short what, void *arg);
+static void on_limit(evutil_socket_t fd, short what, void *arg);
+static void turn(struct loop *loop, bool may_sleep);
+static void arm_timers(struct loop *loop);
+static void run_tasks(struct loop *loop);
+static void run_pass(struct loop *loop, struct task *head);
+static void add_to(struct loop *loop, struct task *head, struct task *t);
 
 struct loop *loop_new(void) {
     struct loop *loop = calloc(1, sizeof(*loop));
-    CHECK(loop);
+    CHECK(loop != NULL);
     struct event_config *config = event_config_new();
-    CHECK(config);
-    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
-    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    CHECK(config != NULL);
+    // With the changelist an event that is added and deleted within a turn costs no system call. It forbids
+    // descriptors that are closed while their event is added: core/ always deletes first.
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |
+                                      EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
-    CHECK(loop->base);
-    queue_init(&loop->tasks);
-    queue_init(&loop->last_tasks);
+    CHECK(loop->base != NULL);
+    ring_init(&loop->tasks);
+    ring_init(&loop->last_tasks);
+    ring_init(&loop->next_turn);
+    CHECK(evtimer_assign(&loop->timer_event, loop->base, on_timer, loop) == 0);
+    CHECK(evtimer_assign(&loop->limit_event, loop->base, on_limit, loop) == 0);
     clock_update();
     return loop;
 }
 
 void loop_free(struct loop *loop) {
     if (!loop) return;
-    end_turn(loop);
+    ring_move(&loop->tasks, &loop->next_turn);
+    run_tasks(loop); // streams that were freed in the last turn go here
+    event_del(&loop->timer_event);
+    event_del(&loop->limit_event);
     event_base_free(loop->base);
+    timers_fini(&loop->timers);
     free(loop);
 }
 
 void loop_run(struct loop *loop) {
-    loop->is_stopping = false;
-    end_turn(loop); // what was added before the first turn
-    while (!loop->is_stopping) loop_turn(loop, -1);
+    loop->is_stopped = false;
+    while (!loop->is_stopped) turn(loop, true);
 }
 
 void loop_stop(struct loop *loop) {
-    loop->is_stopping = true;
+    loop->is_stopped = true;
 }
 
 void loop_turn(struct loop *loop, int max_ms) {
-    struct timeval limit = {max_ms / 1000, max_ms % 1000 * 1000};
-    bool has_work = loop->tasks.first || loop->last_tasks.first;
-    if (max_ms > 0 && !has_work) event_base_loopexit(loop->base, &limit);
-    loop->has_begun_turn = false;
-    event_base_loop(loop->base, EVLOOP_ONCE | (has_work || max_ms == 0 ? EVLOOP_NONBLOCK : 0));
-    loop_begin_turn(loop);
-    end_turn(loop);
-}
-
-void loop_begin_turn(struct loop *loop) {
-    if (loop->has_begun_turn) return;
-    loop->has_begun_turn = true;
-    clock_update();
+    struct timeval limit = {max_ms / 1000, (max_ms % 1000) * 1000};
+    if (max_ms > 0) CHECK(event_add(&loop->limit_event, &limit) == 0);
+    turn(loop, max_ms > 0);
+    event_del(&loop->limit_event);
 }
 
 struct event_base *loop_base(struct loop *loop) {
     return loop->base;
 }
 
-static void end_turn(struct loop *loop) {
-    for (int i = 0; i < ROUNDS_MAX && (loop->tasks.first || loop->last_tasks.first); i++) {
-        while (loop->tasks.first && i++ < ROUNDS_MAX) run_queue(&loop->tasks);
-        run_queue(&loop->last_tasks);
-    }
+struct timers *loop_timers(struct loop *loop) {
+    return &loop->timers;
 }
 
-// --- tasks ---
+void loop_begin_turn(struct loop *loop) {
+    if (loop->is_entered) return;
+    loop->is_entered = true;
+    clock_update();
+}
 
 void task_init(struct task *t, ready_fn *run, void *arg) {
     *t = (struct task){.run = run, .arg = arg};
 }
 
+bool task_is_waiting(const struct task *t) {
+    return t->next != NULL;
+}
+
 void loop_add_task(struct loop *loop, struct task *t) {
-    queue_add(&loop->tasks, t);
+    add_to(loop, &loop->tasks, t);
 }
 
 void loop_add_last_task(struct loop *loop, struct task *t) {
-    queue_add(&loop->last_tasks, t);
+    add_to(loop, &loop->last_tasks, t);
 }
 
 void loop_remove_task(struct loop *loop, struct task *t) {
-    if (!t->is_waiting) return;
-    bool was_there = queue_remove(&loop->tasks, t) || queue_remove(&loop->last_tasks, t);
-    CHECK(was_there);
+    if (task_is_waiting(t)) ring_remove(t);
+    // The same memory may become another task while this one still runs.
+    if (loop->running == t) loop->running = NULL;
 }
 
-// Runs what waits now; what is added meanwhile waits for the next call. Tasks are taken one by one, so that one may remove another.
-static void run_queue(struct queue *q) {
-    struct task mark = {.run = NULL};
-    queue_add(q, &mark);
-    while (q->first != &mark) {
-        struct task *t = q->first;
-        queue_remove(q, t);
-        t->run(t->arg);
-    }
-    queue_remove(q, &mark);
+static void add_to(struct loop *loop, struct task *head, struct task *t) {
+    if (task_is_waiting(t)) return;
+    ring_add(loop->running == t ? &loop->next_turn : head, t);
 }
 
-static void queue_init(struct queue *q) {
-    q->first = NULL;
-    q->end = &q->first;
+static void turn(struct loop *loop, bool may_sleep) {
+    ring_move(&loop->tasks, &loop->next_turn);
+    bool is_idle = ring_is_empty(&loop->tasks) && ring_is_empty(&loop->last_tasks);
+    if (!is_idle) may_sleep = false;
+    arm_timers(loop);
+    loop->is_entered = false;
+    // EVLOOP_NONBLOCK alone goes on until no descriptor is ready.
+    int how = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | (may_sleep ? 0 : EVLOOP_NONBLOCK);
+    CHECK(event_base_loop(loop->base, how) == 0);
+    loop_begin_turn(loop);
+    run_tasks(loop);
 }
 
-static void queue_add(struct queue *q, struct task *t) {
-    if (t->is_waiting) return;
-    t->is_waiting = true;
-    t->next = NULL;
-    *q->end = t;
-    q->end = &t->next;
-}
-
-static bool queue_remove(struct queue *q, struct task *t) {
-    struct task **place = &q->first;
-    while (*place && *place != t) place = &(*place)->next;
-    if (!*place) return false;
-    *place = t->next;
-    if (q->end == &t->next) q->end = place;
-    t->is_waiting = false;
-    return true;
-}
-
-// --- timers ---
-
-void timer_init(struct timer *t, struct loop *loop, ready_fn *on_time, void *arg) {
-    *t = (struct timer){.loop = loop, .on_time = on_time, .arg = arg};
-}
-
-void timer_fini(struct timer *t) {
-    if (t->event) event_free(t->event);
-    t->event = NULL;
-    t->deadline_ms = t->armed_ms = 0;
-}
-
-void timer_set(struct timer *t, uint64_t in_ms) {
-    t->deadline_ms = clock_ms() + in_ms;
-    if (t->armed_ms == 0 || t->armed_ms > t->deadline_ms) arm(t);
-}
-
-void timer_clear(struct timer *t) {
-    t->deadline_ms = 0;
-}
-
-bool timer_is_set(const struct timer *t) {
-    return t->deadline_ms != 0;
-}
-
-static void arm(struct timer *t) {
-    if (!t->event) t->event = event_new(t->loop->base, -1, 0, on_timer, t);
-    CHECK(t->event);
+static void arm_timers(struct loop *loop) {
+    uint64_t next_ms = timers_next_ms(&loop->timers);
+    if (next_ms == 0 || (loop->timer_ms && loop->timer_ms <= next_ms)) return;
     uint64_t now_ms = clock_ms();
-    uint64_t wait_ms = t->deadline_ms > now_ms ? t->deadline_ms - now_ms : 0;
-    struct timeval wait = {(time_t)(wait_ms / 1000), (suseconds_t)(wait_ms % 1000 * 1000)};
-    CHECK(event_add(t->event, &wait) == 0);
-    t->armed_ms = t->deadline_ms;
+    uint64_t in_ms = next_ms > now_ms ? next_ms - now_ms : 0;
+    struct timeval in = {(time_t)(in_ms / 1000), (suseconds_t)(in_ms % 1000) * 1000};
+    CHECK(event_add(&loop->timer_event, &in) == 0);
+    loop->timer_ms = next_ms;
 }
 
-// A deadline that moved into the future meanwhile is armed again; one that was cleared is let go.
 static void on_timer(evutil_socket_t fd, short what, void *arg) {
     (void)fd, (void)what;
-    struct timer *t = arg;
-    loop_begin_turn(t->loop);
-    t->armed_ms = 0;
-    if (t->deadline_ms == 0) return;
-    if (t->deadline_ms > clock_ms()) {
-        arm(t);
-        return;
-    }
-    t->deadline_ms = 0;
-    t->on_time(t->arg);
+    struct loop *loop = arg;
+    loop_begin_turn(loop);
+    loop->timer_ms = 0;
+    timers_fire(&loop->timers, clock_ms());
 }
 
-// --- descriptors and signals ---
-
-struct watch *loop_watch_fd(struct loop *loop, int fd, ready_fn *on_readable, void *arg) {
-    return new_watch(loop, fd, EV_READ | EV_PERSIST, on_readable, arg);
-}
-
-struct watch *loop_watch_signal(struct loop *loop, int signal_number, ready_fn *on_signal,
-                                void *arg) {
-    return new_watch(loop, signal_number, EV_SIGNAL | EV_PERSIST, on_signal, arg);
-}
-
-void loop_unwatch(struct watch *w) {
-    if (!w) return;
-    event_free(w->event);
-    free(w);
-}
-
-static struct watch *new_watch(struct loop *loop, int fd, short what, ready_fn *on_ready,
-                               void *arg) {
-    struct watch *w = malloc(sizeof(*w));
-    CHECK(w);
-    *w = (struct watch){.loop = loop, .on_ready = on_ready, .arg = arg};
-    w->event = event_new(loop->base, fd, what, on_watch, w);
-    CHECK(w->event && event_add(w->event, NULL) == 0);
-    return w;
-}
-
-static void on_watch(evutil_socket_t fd, short what, void *arg) {
+static void on_limit(evutil_socket_t fd, short what, void *arg) {
     (void)fd, (void)what;
-    struct watch *w = arg;
-    loop_begin_turn(w->loop);
-    w->on_ready(w->arg);
+    loop_begin_turn(arg);
+}
+
+static void run_tasks(struct loop *loop) {
+    for (int passes = 0; passes < TASK_PASSES_MAX; passes++) {
+        if (!ring_is_empty(&loop->tasks)) {
+            run_pass(loop, &loop->tasks);
+        } else if (!ring_is_empty(&loop->last_tasks)) {
+            run_pass(loop, &loop->last_tasks);
+        } else {
+            return;
+        }
+    }
+}
+
+// Runs those that wait now; the ones that they add form the next pass.
+static void run_pass(struct loop *loop, struct task *head) {
+    struct task pass;
+    ring_init(&pass);
+    ring_move(&pass, head);
+    while (!ring_is_empty(&pass)) {
+        struct task *t = pass.next;
+        ring_remove(t);
+        loop->running = t;
+        t->run(t->arg); // may free t
+        loop->running = NULL;
+    }
+}
+
+static void ring_init(struct task *head) {
+    head->next = head->previous = head;
+}
+
+static bool ring_is_empty(const struct task *head) {
+    return head->next == head;
+}
+
+static void ring_add(struct task *head, struct task *t) {
+    t->next = head;
+    t->previous = head->previous;
+    head->previous->next = t;
+    head->previous = t;
+}
+
+static void ring_remove(struct task *t) {
+    t->previous->next = t->next;
+    t->next->previous = t->previous;
+    t->next = t->previous = NULL;
+}
+
+static void ring_move(struct task *to, struct task *from) {
+    while (!ring_is_empty(from)) {
+        struct task *t = from->next;
+        ring_remove(t);
+        ring_add(to, t);
+    }
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/progress.h"
@@ -12,7 +13,7 @@
 // turn (tasks; streams are written there) and timers that are cheap to move into the future.
 struct loop;
 struct event_base;
-struct event;
+struct timers;
 
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
@@ -20,19 +21,16 @@ void loop_run(struct loop *loop);  // until loop_stop()
 void loop_stop(struct loop *loop); // after this turn
 // Runs one turn (for tests); blocks for at most max_ms.
 void loop_turn(struct loop *loop, int max_ms);
-struct event_base *loop_base(struct loop *loop); // for core/ only
-// Every callback from libevent calls this first: the first one of a turn reads the clock. For core/ only.
-void loop_begin_turn(struct loop *loop);
 
-// A timer. Embedded in its owner. Its deadline may be moved later at no cost: it is re-armed when it
-// fires early. Fires from the loop, once per timer_set().
+// A timer. Embedded in its owner, without memory of its own. Its deadline may be moved later at no cost:
+// it is put in its new place when it would have fired early. Fires from the loop, once per timer_set().
 struct timer {
     struct loop *loop;
-    struct event *event; // made on first use
     ready_fn *on_time;
     void *arg;
     uint64_t deadline_ms; // 0: not set
-    uint64_t armed_ms;    // when libevent will wake us; 0: not armed
+    uint64_t armed_ms;    // its place in the queue of timers; 0: not in it
+    size_t position;
 };
 void timer_init(struct timer *t, struct loop *loop, ready_fn *on_time, void *arg);
 void timer_fini(struct timer *t);
@@ -42,14 +40,15 @@ bool timer_is_set(const struct timer *t);
 
 // A task runs once at the end of the current turn (or before the loop sleeps next). Embedded. Adding
 // a task that waits already does nothing. Tasks that tasks add run in the same turn, but a task that adds
-// itself again runs in the next.
+// itself again runs in the next (so do all when tasks go on adding each other).
 struct task {
-    struct task *next;
+    struct task *next; // NULL: does not wait
+    struct task *previous;
     ready_fn *run;
     void *arg;
-    bool is_waiting;
 };
 void task_init(struct task *t, ready_fn *run, void *arg);
+bool task_is_waiting(const struct task *t);
 void loop_add_task(struct loop *loop, struct task *t);
 // Takes a waiting task back (its owner is about to be freed).
 void loop_remove_task(struct loop *loop, struct task *t);
@@ -62,3 +61,9 @@ struct watch *loop_watch_fd(struct loop *loop, int fd, ready_fn *on_readable, vo
 struct watch *loop_watch_signal(struct loop *loop, int signal_number, ready_fn *on_signal,
                                 void *arg);
 void loop_unwatch(struct watch *w);
+
+// For core/ only: libevent's base, and what each callback of an event of core/ calls before anything
+// else (the first one of a turn reads the clock).
+struct event_base *loop_base(struct loop *loop);
+void loop_begin_turn(struct loop *loop);
+struct timers *loop_timers(struct loop *loop);

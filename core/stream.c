@@ -1,47 +1,70 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The stream as its owner sees it. The socket's side is in stream_wire.c.
+// The stream: its life, what its owner sees, and what it waits for. Receiving is in stream_read.c, sending in
+// stream_write.c, the layer (TLS) in stream_layer.c.
 //
-// Under it lie raw events over evbuffers, not a bufferevent: with reads and writes of our own (core/stream.h says why) nothing of a
-// bufferevent would be used but its memory, and freezing and unfreezing its buffers would be the only trace of it.
+// The transport is two raw events of libevent over two of its evbuffers, not a bufferevent. Two thirds of the cost of
+// a bufferevent are its epoll_ctl around each write and its ioctl before each read (of 4,096 bytes at most); with
+// writes and reads of our own nothing of it was left in use but its memory, and its watermarks and suspensions
+// would be a second, hidden set of rules beside ours.
+//
+// What to wait for is derived in one function, derive_events(), at the end of each turn in which something has
+// changed, and nowhere else.
+#include "core/stream.h"
 
-#include <errno.h>
+#include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/stream_parts.h"
 
-enum { DEFAULT_INPUT_MAX = 64 * 1024, DEFAULT_LOW_MARK = 64 * 1024, FIRST_READ_BYTES = 4096 };
+#define INPUT_MAX_DEFAULT ((size_t)64 * 1024)
+#define LOW_MARK_DEFAULT  ((size_t)64 * 1024)
 
-static void run_wake(void *arg);
-static struct buffer *need(struct buffer **b);
+static void wake_owner(void *arg);
+static void close_turn(void *arg);
+static void derive_events(struct stream *s);
+static void set_event(struct event *event, bool is_wanted);
+static bool wants_writability(struct stream *s);
+static void input_changed(struct stream *s);
 static struct buffer *output(struct stream *s);
+static void output_changed(struct stream *s);
 
 struct stream *stream_new(struct loop *loop, int fd) {
     struct stream *s = calloc(1, sizeof(*s));
-    CHECK(s && fd >= 0);
+    CHECK(s != NULL && fd >= 0);
     s->loop = loop;
     s->fd = fd;
-    s->failure = "";
-    s->input_max = DEFAULT_INPUT_MAX;
-    s->low_mark = DEFAULT_LOW_MARK;
-    s->read_bytes = FIRST_READ_BYTES;
+    s->input_max = INPUT_MAX_DEFAULT;
+    s->low_mark = LOW_MARK_DEFAULT;
     s->last_input_ms = s->last_output_ms = clock_ms();
-    task_init(&s->wake, run_wake, s);
-    stream_wire_init(s);
-    stream_tend_later(s);
+    stream_init_reading(s);
+    stream_init_writing(s);
+    task_init(&s->wake_task, wake_owner, s);
+    task_init(&s->close_task, close_turn, s);
+    stream_changed(s);
     return s;
 }
 
 void stream_free(struct stream *s) {
     if (!s) return;
+    CHECK(s->fd >= 0);
+    event_del(&s->readable); // before close: see loop_new()
+    event_del(&s->writable);
+    close(s->fd);
+    s->fd = -1;
     s->on_wake = NULL;
-    loop_remove_task(s->loop, &s->wake);
-    stream_wire_close(s);
-    stream_tend_later(s); // the memory goes there
+    loop_remove_task(s->loop, &s->wake_task);
+    stream_free_layer(s);
+    buffer_free(s->input);
+    buffer_free(s->output);
+    s->input = s->output = NULL;
+    stream_changed(s);
 }
 
 void stream_set_owner(struct stream *s, ready_fn *on_wake, void *arg) {
@@ -54,28 +77,79 @@ void stream_wake_later(struct stream *s) {
 }
 
 void stream_wake(struct stream *s) {
-    if (s->on_wake) loop_add_task(s->loop, &s->wake);
+    if (s->on_wake) loop_add_task(s->loop, &s->wake_task);
 }
 
-static void run_wake(void *arg) {
+static void wake_owner(void *arg) {
     struct stream *s = arg;
     if (s->on_wake) s->on_wake(s->arg);
+}
+
+void stream_changed(struct stream *s) {
+    loop_add_last_task(s->loop, &s->close_task);
+}
+
+static void close_turn(void *arg) {
+    struct stream *s = arg;
+    if (s->fd < 0) {
+        free(s);
+        return;
+    }
+    stream_advance(s);
+    stream_flush(s);
+    derive_events(s);
+}
+
+static void derive_events(struct stream *s) {
+    set_event(&s->readable, stream_wants_input(s));
+    set_event(&s->writable, wants_writability(s));
+}
+
+static void set_event(struct event *event, bool is_wanted) {
+    bool is_added = stream_waits_for(event);
+    if (is_wanted && !is_added) {
+        CHECK(event_add(event, NULL) == 0);
+    } else if (!is_wanted && is_added) {
+        CHECK(event_del(event) == 0);
+    }
+}
+
+bool stream_waits_for(const struct event *event) {
+    return event_pending(event, EV_READ | EV_WRITE, NULL) != 0;
+}
+
+// After stream_flush() whatever is still there was refused.
+static bool wants_writability(struct stream *s) {
+    struct buffer *b = stream_wire_out(s);
+    return s->output_state != OUTPUT_BROKEN && buffer_len(b) > 0;
+}
+
+void stream_fail(struct stream *s, int error) {
+    if (s->end == STREAM_FAILED) return;
+    s->end = STREAM_FAILED;
+    s->error = error;
+    s->output_state = OUTPUT_BROKEN;
+    buffer_consume(s->output, buffer_len(s->output));
+    if (s->inner) buffer_consume(s->inner->io.wire_out, buffer_len(s->inner->io.wire_out));
+    stream_wake(s);
+    stream_changed(s);
 }
 
 // --- input ---
 
 struct slice stream_peek(const struct stream *s) {
-    return buffer_peek(s->in);
+    return buffer_peek(s->input);
 }
 
 size_t stream_input_len(const struct stream *s) {
-    return buffer_len(s->in);
+    return buffer_len(s->input);
 }
 
 void stream_consume(struct stream *s, size_t bytes) {
     if (bytes == 0) return;
-    buffer_consume(s->in, bytes);
-    if (!s->reads || s->layer) stream_tend_later(s);
+    stream_made_room(s);
+    buffer_consume(s->input, bytes);
+    input_changed(s);
 }
 
 enum stream_end stream_end(const struct stream *s) {
@@ -83,79 +157,95 @@ enum stream_end stream_end(const struct stream *s) {
 }
 
 void stream_set_input_max(struct stream *s, size_t bytes) {
-    if (s->input_max == bytes) return;
     s->input_max = bytes;
-    stream_tend_later(s);
+    if (s->inner) s->inner->is_due = true;
+    input_changed(s);
 }
 
 void stream_hold(struct stream *s, enum stream_hold reason) {
     s->holds |= reason;
-    stream_tend_later(s);
+    input_changed(s);
 }
 
 void stream_release(struct stream *s, enum stream_hold reason) {
     s->holds &= ~(unsigned)reason;
-    stream_tend_later(s);
+    input_changed(s);
+}
+
+static void input_changed(struct stream *s) {
+    bool is_due = s->inner && s->inner->is_due;
+    if (is_due || stream_wants_input(s) != stream_waits_for(&s->readable)) stream_changed(s);
 }
 
 // --- output ---
 
 void stream_write(struct stream *s, struct slice bytes) {
-    if (bytes.len == 0) return;
+    if (bytes.len == 0 || s->output_state == OUTPUT_BROKEN) return;
     buffer_add(output(s), bytes);
+    output_changed(s);
 }
 
 char *stream_reserve(struct stream *s, size_t bytes) {
-    return buffer_reserve(output(s), bytes, NULL);
+    size_t got;
+    return buffer_reserve(output(s), bytes, &got);
 }
 
 void stream_commit(struct stream *s, size_t n) {
-    buffer_commit(s->out, n);
+    buffer_commit(s->output, s->output_state == OUTPUT_BROKEN ? 0 : n);
+    if (n > 0) output_changed(s);
 }
 
 void stream_move(struct stream *dst, struct stream *src, size_t bytes) {
     if (bytes == 0) return;
-    buffer_move(output(dst), src->in, bytes);
-    if (!src->reads || src->layer) stream_tend_later(src);
+    if (dst->output_state == OUTPUT_BROKEN) {
+        stream_consume(src, bytes);
+        return;
+    }
+    stream_made_room(src);
+    buffer_move(output(dst), src->input, bytes);
+    input_changed(src);
+    output_changed(dst);
 }
 
-size_t stream_backlog(const struct stream *s) {
-    return buffer_len(s->out) + (s->layer ? buffer_len(s->wire_out) : 0);
+size_t stream_backlog(struct stream *s) {
+    size_t bytes = stream_unsent(s);
+    if (bytes > 0) s->is_backlog_seen = true;
+    return bytes;
 }
 
 void stream_set_low_mark(struct stream *s, size_t bytes) {
     s->low_mark = bytes;
 }
 
-void stream_flush(struct stream *s) {
-    if (s->layer) stream_advance_layer(s);
-    stream_write_out(s);
-}
-
 void stream_shut(struct stream *s) {
-    if (s->shut == SHUT_NO) s->shut = SHUT_WANTED;
-    stream_tend_later(s);
+    if (s->output_state != OUTPUT_OPEN) return;
+    s->output_state = OUTPUT_ENDING;
+    stream_changed(s);
 }
 
 bool stream_is_shut(const struct stream *s) {
-    return s->shut == SHUT_DONE;
+    return s->output_state == OUTPUT_SHUT;
 }
 
 static struct buffer *output(struct stream *s) {
-    CHECK(s->shut == SHUT_NO);
-    stream_tend_later(s);
-    return need(&s->out);
+    CHECK(s->output_state == OUTPUT_OPEN || s->output_state == OUTPUT_BROKEN);
+    if (!s->output) s->output = buffer_new();
+    return s->output;
 }
 
-static struct buffer *need(struct buffer **b) {
-    if (!*b) *b = buffer_new();
-    return *b;
+static void output_changed(struct stream *s) {
+    if (s->inner) s->inner->is_due = true;
+    stream_changed(s);
 }
 
 // --- what it is ---
 
 const char *stream_failure(const struct stream *s) {
-    return s->failure;
+    if (s->end == STREAM_FAILED) {
+        return s->error ? strerror(s->error) : s->inner->ops->failure(s->inner->layer);
+    }
+    if (s->end != STREAM_TRUNCATED) return "no failure";
+    return s->inner->is_open ? "closed without close_notify" : "closed during the handshake";
 }
 
 int stream_fd(const struct stream *s) {
@@ -182,43 +272,9 @@ uint64_t stream_last_output_ms(const struct stream *s) {
     return s->last_output_ms;
 }
 
-// --- the layer ---
-
-void stream_add_layer(struct stream *s, const struct layer_ops *ops, void *layer) {
-    CHECK(!s->layer);
-    s->layer_ops = ops;
-    s->layer = layer;
-    s->layer_state = LAYER_HANDSHAKE;
-    // what was read and written until now is the wire's
-    s->wire_in = s->in;
-    s->wire_out = s->out;
-    s->in = s->out = NULL;
-    need(&s->wire_in), need(&s->wire_out), need(&s->in), need(&s->out);
-    stream_tend_later(s);
-}
-
-void *stream_layer(const struct stream *s) {
-    return s->layer;
-}
-
-enum progress stream_handshake(const struct stream *s) {
-    if (!s->layer || s->layer_state == LAYER_OPEN || s->layer_state == LAYER_ENDED) return READY;
-    return s->layer_state == LAYER_FAILED || s->end != STREAM_OPEN ? BROKEN : PENDING;
-}
-
 void stream_pair(struct loop *loop, struct stream *pair[2]) {
     int fds[2];
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
-    for (int i = 0; i < 2; i++) pair[i] = stream_new(loop, fds[i]);
-}
-
-void stream_destroy(struct stream *s) {
-    if (s->layer) {
-        s->layer_ops->free(s->layer);
-        buffer_free(s->wire_in);
-        buffer_free(s->wire_out);
-    }
-    buffer_free(s->in);
-    buffer_free(s->out);
-    free(s);
+    pair[0] = stream_new(loop, fds[0]);
+    pair[1] = stream_new(loop, fds[1]);
 }

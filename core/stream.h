@@ -18,7 +18,8 @@
 // or to nothing. It then looks at the state; there is no event to remember.
 //
 // Reading: a stream reads by itself while nobody holds it and its input is shorter than stream_set_input_max().
-// So a source whose bytes nobody takes costs at most that much memory, and the peer feels it.
+// So a source whose bytes nobody takes costs at most that much memory (the last read may go over it by an eighth,
+// at most 4 KiB), and the peer feels it.
 // Writing: what is written in a turn goes to the kernel at the end of that turn, in one writev. Only what the
 // kernel refuses waits for writability. Whoever feeds a stream watches stream_backlog().
 struct stream;
@@ -29,7 +30,7 @@ enum stream_end {
     STREAM_OPEN,
     STREAM_ENDED,     // end of file; over TLS: after the peer's close_notify
     STREAM_TRUNCATED, // over TLS: end of file without close_notify
-    STREAM_FAILED,    // reset, network error, TLS failure: nothing more will be written either
+    STREAM_FAILED, // reset, network error, TLS failure: the backlog is dropped, what is written is ignored
 };
 
 // Reasons to stop reading for a while; several may hold at once.
@@ -65,9 +66,10 @@ char *stream_reserve(struct stream *s, size_t bytes);
 void stream_commit(struct stream *s, size_t n);
 // Moves the first `bytes` of src's input to dst's output; large pieces without a copy.
 void stream_move(struct stream *dst, struct stream *src, size_t bytes);
-size_t stream_backlog(const struct stream *s); // bytes that the kernel has not taken yet
-void stream_set_low_mark(struct stream *s,
-                         size_t bytes); // wake when the backlog falls to it; default 64 KiB
+// Bytes that the kernel has not taken yet. Who sees more than 0 here is woken when it has fallen to the low mark and
+// when it has fallen to nothing; an owner who never looks is spared those wakes.
+size_t stream_backlog(struct stream *s);
+void stream_set_low_mark(struct stream *s, size_t bytes); // default 64 KiB
 // Tries to write now instead of at the end of the turn.
 void stream_flush(struct stream *s);
 // No more output will come: after the backlog, close_notify (TLS) and the end of file are sent. Reading goes on.

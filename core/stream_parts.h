@@ -3,53 +3,90 @@
 
 #pragma once
 
-#include <event2/event.h>
 #include <event2/event_struct.h>
 
 #include "core/buffer.h"
 #include "core/stream.h"
 
-// What is inside a stream: for stream.c (what the owner sees) and stream_wire.c (the socket and the layer).
+// What core/stream*.c know of a stream together; nobody else includes this.
+
+// How the write side stands.
+enum output_state {
+    OUTPUT_OPEN,
+    OUTPUT_ENDING, // stream_shut() came; something may still be unwritten
+    OUTPUT_SHUT,   // the end of file has been sent
+    OUTPUT_BROKEN, // nothing can be written any more
+};
+
+// The layer of a stream that has one.
+struct inner {
+    const struct layer_ops *ops;
+    void *layer;
+    struct layer_io io; // plain_in is the stream's input, plain_out its output
+    bool is_open;       // the handshake has succeeded
+    bool is_due;        // something has changed since advance() was called
+    bool is_shut;       // shut() was called
+};
 
 struct stream {
     struct loop *loop;
-    int fd; // -1: freed, waiting for the end of the turn
-    enum stream_end end;
-    const char *failure; // static text
+    int fd;                 // -1: freed, the memory goes at the end of the turn
+    struct event readable;  // added: we read
+    struct event writable;  // added: the kernel refused some of the output
+    struct task wake_task;  // wakes the owner
+    struct task close_task; // the last of a turn: writes, and derives what to wait for
     ready_fn *on_wake;
     void *arg;
-    struct task wake; // the owner is to be woken
-    struct task
-        tend; // output, reading and the end of writing are to be looked after at the end of the turn
-    // what the owner reads and writes; made when first needed
-    struct buffer *in, *out;
-    // the socket's side, the same two without a layer
-    struct buffer *wire_in, *wire_out;
-    const struct layer_ops *layer_ops;
-    void *layer;
-    enum layer_state layer_state;
-    unsigned holds; // enum stream_hold
-    size_t input_max, low_mark;
-    size_t read_bytes;   // how much the next read asks for
-    bool wire_ended;     // end of file came on the socket
-    bool reads;          // the read event is added
-    bool waits_to_write; // the write event is added
-    bool is_over_low;    // the backlog was over the low mark: its fall is an event
-    enum { SHUT_NO, SHUT_WANTED, SHUT_SAID, SHUT_DONE } shut;
-    uint64_t bytes_in, bytes_out;
-    uint64_t last_input_ms, last_output_ms;
-    struct event read_event, write_event;
+
+    struct buffer *input;  // NULL until something came
+    struct buffer *output; // NULL until something was written
+    struct inner *inner;   // NULL: plain
+    size_t input_max;
+    size_t low_mark;
+    size_t recv_size; // what the next recv asks for at most
+    unsigned holds;   // set of enum stream_hold
+    enum stream_end end;
+    enum output_state output_state;
+    bool is_backlog_seen; // the owner has asked for the backlog and may wait for it to fall
+    bool is_wire_ended;   // end of file on the socket
+    int error;            // errno of STREAM_FAILED; 0: the layer knows
+
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t last_input_ms;
+    uint64_t last_output_ms;
 };
 
-// stream_wire.c
-void stream_wire_init(struct stream *s);
-void stream_wire_close(struct stream *s);
-// Output was added, input was taken, a hold changed: looks after it at the end of the turn.
-void stream_tend_later(struct stream *s);
-// Lets the layer move what it can.
-void stream_advance_layer(struct stream *s);
-// Writes what the kernel takes.
-void stream_write_out(struct stream *s);
-void stream_fail(struct stream *s, enum stream_end end, const char *why);
+// --- stream.c ---
+void stream_changed(struct stream *s); // looks again at the end of the turn
 void stream_wake(struct stream *s);
-void stream_destroy(struct stream *s);
+bool stream_waits_for(const struct event *event);
+// The first call counts: later failures are consequences. error 0: it was the layer.
+void stream_fail(struct stream *s, int error);
+
+// --- stream_read.c ---
+void stream_init_reading(struct stream *s);
+bool stream_wants_input(const struct stream *s);
+// Takes what the kernel still holds, as far as there is room for it.
+void stream_read_rest(struct stream *s);
+
+// --- stream_write.c ---
+void stream_init_writing(struct stream *s);
+size_t stream_unsent(const struct stream *s);
+void stream_send_last(struct stream *s); // one try, before the stream fails
+
+// --- stream_layer.c: these do nothing for a plain stream ---
+void stream_made_room(struct stream *s); // input is about to be taken
+void stream_advance(struct stream *s);
+void stream_free_layer(struct stream *s);
+
+static inline struct buffer *stream_wire_in(struct stream *s) {
+    if (s->inner) return s->inner->io.wire_in;
+    if (!s->input) s->input = buffer_new();
+    return s->input;
+}
+
+// NULL: nothing was ever written.
+static inline struct buffer *stream_wire_out(struct stream *s) {
+    return s->inner ? s->inner->io.wire_out : s->output;
+}
