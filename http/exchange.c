@@ -54,7 +54,9 @@ static const struct step_row steps[] = {
 
 enum {
     ARENA_FIRST_BYTES = 8 * 1024,
-    ARENA_MAX_BYTES = 2 << 20, // heads of both sides, several attempts, answers of route functions
+    // Heads of both sides, answers of route functions. The most of it: 17 answers (INTERIM_MAX and the final one), whose
+    // heads take three times 64 KiB each where they come byte by byte (http/message/parser.h).
+    ARENA_MAX_BYTES = 8 << 20,
     SPARES_MAX = 256,
     INTERIM_MAX = 16, // 1xx answers before the final one
 };

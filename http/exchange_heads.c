@@ -29,7 +29,8 @@ enum fail prepare_request(struct exchange *x) {
 }
 
 void address_request(struct exchange *x) {
-    if (x->answer.policy->keeps_host) return;
+    // A 1.0 client may have named no host: the backend gets its own name then, not an empty one.
+    if (x->answer.policy->keeps_host && x->request.authority.len > 0) return;
     const char *name = x->answer.pool->backend.tls_name;
     struct slice host = slice_of(name ? name : x->member->endpoint.text);
     for (unsigned i = 0; i < x->request_out.fields.count; i++)

@@ -239,8 +239,9 @@ void forward_response(const struct response_head *in, const struct answer_option
     out->is_persistent = options->is_persistent && out->framing.kind != BODY_UNTIL_CLOSE;
 
     // What HEAD and 304 say of the length is about a body that is not sent here (RFC 9110 section 8.6).
-    bool tells_length = in->status == 304 || (options->method == METHOD_HEAD &&
-                                              !is_interim(in->status) && in->status != 204);
+    bool is_about_another = in->status == 304 || (options->method == METHOD_HEAD &&
+                                                  !is_interim(in->status) && in->status != 204);
+    bool tells_length = in->framing.kind == BODY_NONE && is_about_another;
     struct sieve s;
     sieve_init(&s, &in->fields, HOP_FIELDS | (tells_length ? 0 : BIT(CONTENT_LENGTH)));
 

@@ -189,6 +189,21 @@ static void answers_without_a_body_keep_what_they_say_of_it(void **state) {
         "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
 }
 
+// An answer that rsp makes itself has its length in the framing; a route's own fields may say it once more.
+static void an_answer_has_one_length_only(void **state) {
+    (void)state;
+    struct response_head in = {.status = 200, .framing = {BODY_LENGTH, 3}}, out;
+    struct answer_options o = {.method = METHOD_HEAD, .client_minor = 1, .is_persistent = true};
+    fields_add(&in.fields, arena, FIELD_CONTENT_LENGTH, SLICE("content-length"), SLICE("5"));
+    forward_response(&in, &o, arena, &out);
+    assert_int_equal(out.fields.count, 1);
+    assert_true(slice_equals(out.fields.at[0].value, SLICE("3")));
+    in.framing.kind = BODY_NONE;
+    forward_response(&in, &o, arena, &out);
+    assert_int_equal(out.fields.count, 1);
+    assert_true(slice_equals(out.fields.at[0].value, SLICE("5")));
+}
+
 static void trailers_never_frame_route_or_prove_anything(void **state) {
     (void)state;
     static const char *const names[] = {"Checksum",        "Authorization", "X-Forwarded-For",
@@ -216,6 +231,7 @@ int main(void) {
         cmocka_unit_test(a_loop_is_noticed),
         cmocka_unit_test(an_answer_gets_the_framing_that_its_client_knows),
         cmocka_unit_test(answers_without_a_body_keep_what_they_say_of_it),
+        cmocka_unit_test(an_answer_has_one_length_only),
         cmocka_unit_test(trailers_never_frame_route_or_prove_anything),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
