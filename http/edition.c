@@ -144,7 +144,6 @@ bool edition_reopen_logs(struct edition *e) {
         int access_fd = e->access_fd, error_fd = e->error_fd;
         e->access_fd = fresh.access_fd;
         e->error_fd = fresh.error_fd;
-        log_set_fd(e->error_fd);
         fresh.access_fd = access_fd;
         fresh.error_fd = error_fd;
     } else {

@@ -35,7 +35,7 @@ enum edition_result edition_new(const struct edition_conf *conf, struct edition 
 // Closes what is its own; paths of unix sockets that `kept` (may be NULL) does not use are removed.
 void edition_free(struct edition *e, const struct edition *kept);
 
-// Opens the logs anew. False, with the old ones in use and a line in the log.
+// Opens the logs anew; whoever uses the old ones is to be told. False, with the old ones in place and a line in the log.
 bool edition_reopen_logs(struct edition *e);
 bool edition_send_logs(const struct edition *e, struct channel *to);
 // All that a process needs to build it, up to ORDER_BUILD.

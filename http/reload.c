@@ -116,7 +116,9 @@ void reload_ask(struct reload *r, unsigned request) {
 }
 
 void reload_reopen_logs(struct reload *r) {
+    if (r->next) edition_reopen_logs(r->next);
     if (!r->edition || !edition_reopen_logs(r->edition)) return;
+    use_log(r->edition);
     seats_send_logs(r->seats);
 }
 

@@ -44,6 +44,7 @@ static void start(void *arg);
 static bool fork_seat(struct seat *seat, int *channel_fd);
 static void restart_later(struct seat *seat);
 static void send_edition(struct seat *seat, const struct edition *e);
+static bool is_up_to_date(const struct seat *seat);
 static void switch_seat(struct seat *seat);
 static void drain_seat(struct seat *seat, unsigned ms);
 static void on_message(void *arg, unsigned type, struct slice body, int *fds, size_t fd_count);
@@ -117,7 +118,6 @@ static void start(void *arg) {
                           .deaths = board_seat(seat->seats->conf.board, seat->row)->deaths};
     edition_send_logs(seat->seats->edition, seat->channel);
     send_edition(seat, seat->seats->edition);
-    if (seat->seats->next) send_edition(seat, seat->seats->next);
 }
 
 static bool fork_seat(struct seat *seat, int *channel_fd) {
@@ -155,7 +155,12 @@ void seats_bring(struct seats *s, const struct edition *next) {
     s->next = next;
     if (!next) return;
     for (unsigned row = 0; row < ROW_COUNT; row++)
-        if (s->at[row].is_wanted) send_edition(&s->at[row], next);
+        if (s->at[row].is_wanted && is_up_to_date(&s->at[row])) send_edition(&s->at[row], next);
+}
+
+// A process holds one edition besides the one it serves, so one that is still starting gets the next one afterwards.
+static bool is_up_to_date(const struct seat *seat) {
+    return seat->serving == seat->seats->edition->generation->number;
 }
 
 bool seats_are_built(const struct seats *s, unsigned number) {
@@ -247,7 +252,8 @@ static void on_message(void *arg, unsigned type, struct slice body, int *fds, si
         s->conf.on_change(s->conf.arg);
     } else if (type == ORDER_SWITCHED) {
         seat->serving = order.number;
-        if (!s->next || seat->built == s->next->generation->number) timer_clear(&seat->answer);
+        timer_clear(&seat->answer);
+        if (s->next && is_up_to_date(seat)) send_edition(seat, s->next);
         s->conf.on_change(s->conf.arg);
     } else if (type == ORDER_UNBUILT) {
         timer_clear(&seat->answer);

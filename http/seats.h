@@ -31,7 +31,7 @@ void seats_set_edition(struct seats *s, const struct edition *e);
 // So many workers, and control: starts what is missing, drains what is too much.
 void seats_resize(struct seats *s, unsigned workers);
 
-// Has everybody build it. NULL: it is not wanted any more.
+// Has everybody build it (those that are starting: after the one in force). NULL: it is not wanted any more.
 void seats_bring(struct seats *s, const struct edition *next);
 bool seats_are_built(const struct seats *s, unsigned number); // everybody who runs has built it
 // Has everybody use it; it is the edition in force from now on, and nothing is being brought any more.
