@@ -3,7 +3,14 @@
 
 #include "http/worker.h"
 
+#include <malloc.h>
+
 #include "http/role.h"
+
+// A body in motion takes and frees pieces of 16 to 256 KiB again and again. By default glibc gives each back to the
+// kernel, and gets it as zeroed pages a moment later: that alone made TLS downloads 3 times as expensive.
+#define KEPT_FREE_BYTES   (4 << 20)
+#define MAPPED_FROM_BYTES (1 << 20)
 
 static size_t listens_of(const struct generation *g, const struct listen_conf **at) {
     *at = g->config->listens;
@@ -12,6 +19,8 @@ static size_t listens_of(const struct generation *g, const struct listen_conf **
 
 int worker_run(void *start, int channel_fd) {
     const struct start *s = start;
+    mallopt(M_TRIM_THRESHOLD, KEPT_FREE_BYTES);
+    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
     struct role_conf conf = {.row = s->row,
                              .board = s->board,
                              .user = s->user,

@@ -59,7 +59,8 @@ struct tls_client;
 struct tls_client *tls_client_new(struct files *files, const struct tls_client_conf *conf,
                                   struct text *problems); // NULL and a line
 void tls_client_free(struct tls_client *t);
-// name: for SNI (not for IP literals) and verification; copied. Sessions are resumed per name.
+// Puts TLS on a connected stream; the client must outlive it. name: for SNI (not for IP literals) and verification; copied.
+// Sessions are resumed per name.
 void tls_connect(struct tls_client *t, struct stream *s, const char *name);
 
 // --- what was agreed; on a stream whose handshake is READY ---
