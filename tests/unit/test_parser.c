@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "core/text.h"
 #include "http/message/parser.h"
 
 struct bench {
@@ -153,6 +154,68 @@ static void a_body_moved_past_the_parser_is_counted(void **state) {
     assert_int_equal(parser_feed(b->parser, (struct slice){NULL, 0}, &fed), PARSE_END);
 }
 
+// The first line of a request with that many bytes, then fields with that many, then the end.
+static enum refusal verdict_on(struct bench *b, size_t line_bytes, unsigned fields, size_t value) {
+    struct text t;
+    struct fed fed;
+    text_init(&t, 1 << 17);
+    text_add(&t, SLICE("GET /"));
+    while (t.len < line_bytes - 9) text_add_char(&t, 'a');
+    text_add(&t, SLICE(" HTTP/1.1\r\nHost: x\r\n"));
+    for (unsigned i = 1; i < fields; i++) {
+        text_add(&t, SLICE("A: "));
+        for (size_t n = 0; n < value; n++) text_add_char(&t, 'b');
+        text_add(&t, SLICE("\r\n"));
+    }
+    text_add(&t, SLICE("\r\n"));
+    begin_request(b);
+    enum parse_event event = parser_feed(b->parser, text_slice(&t), &fed);
+    text_fini(&t);
+    assert_true(event == PARSE_HEAD || event == PARSE_REFUSED);
+    return parser_refusal(b->parser);
+}
+
+static void the_usual_limits_of_a_request_hold(void **state) {
+    struct bench *b = *state;
+    assert_int_equal(verdict_on(b, 16384, 1, 0), REFUSE_NONE);
+    assert_int_equal(verdict_on(b, 16385, 1, 0), REFUSE_LINE_TOO_LONG);
+    assert_int_equal(verdict_on(b, 14, 100, 0), REFUSE_NONE);
+    assert_int_equal(verdict_on(b, 14, 101, 0), REFUSE_TOO_MANY_FIELDS);
+    size_t most =
+        32768 - 14 - 2 - 9 - 5 - 2; // the line, the Host field, the rest of a second field, the end
+    assert_int_equal(verdict_on(b, 14, 2, most), REFUSE_NONE);
+    assert_int_equal(verdict_on(b, 14, 2, most + 1), REFUSE_HEAD_TOO_LARGE);
+    assert_int_equal(refusal_status(REFUSE_LINE_TOO_LONG), 414);
+    assert_int_equal(refusal_status(REFUSE_HEAD_TOO_LARGE), 431);
+}
+
+// Wrapped by the linker.
+static unsigned allocations;
+void *__real_malloc(size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_malloc(size_t bytes) {
+    allocations++;
+    return __real_malloc(bytes);
+}
+
+static void feeding_allocates_nothing_but_from_the_arena(void **state) {
+    struct bench *b = *state;
+    struct slice in = SLICE("POST /a HTTP/1.1\r\nHost: X.example\r\nTransfer-Encoding: chunked\r\n"
+                            "Accept: */*\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\n");
+    unsigned before = allocations;
+    arena_free(arena_new(64, 64));
+    assert_true(allocations > before); // they are counted
+    before = allocations;
+    begin_request(b);
+    for (size_t at = 0; at < in.len;) {
+        struct fed fed;
+        enum parse_event event = parser_feed(b->parser, (struct slice){in.at + at, 1}, &fed);
+        assert_true(event != PARSE_REFUSED);
+        at += fed.skip + fed.body;
+    }
+    assert_int_equal(allocations, before);
+}
+
 static void this_llhttp_is_strict_enough(void **state) {
     (void)state;
     assert_null(parser_check_llhttp());
@@ -176,6 +239,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(an_end_of_file_is_judged_by_where_it_comes, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_body_moved_past_the_parser_is_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_usual_limits_of_a_request_hold, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(feeding_allocates_nothing_but_from_the_arena, set_up,
+                                        tear_down),
         cmocka_unit_test(this_llhttp_is_strict_enough),
         cmocka_unit_test(a_canary_is_not_refused_for_nothing),
     };
