@@ -45,6 +45,12 @@ struct slice buffer_peek(const struct buffer *b) {
     return run;
 }
 
+size_t buffer_copy(const struct buffer *b, char *to, size_t max) {
+    ev_ssize_t n = b ? evbuffer_copyout(b->bytes, to, max) : 0;
+    CHECK(n >= 0);
+    return (size_t)n;
+}
+
 void buffer_consume(struct buffer *b, size_t bytes) {
     if (bytes == 0) return;
     CHECK(bytes <= buffer_len(b));

@@ -14,7 +14,9 @@ struct buffer;
 struct buffer *buffer_new(void);
 void buffer_free(struct buffer *b);
 size_t buffer_len(const struct buffer *b);
-struct slice buffer_peek(const struct buffer *b);    // the first contiguous run
+struct slice buffer_peek(const struct buffer *b); // the first contiguous run
+// The first `max` bytes, or all if there are fewer, whatever runs they lie in; they stay. Returns how many.
+size_t buffer_copy(const struct buffer *b, char *to, size_t max);
 void buffer_consume(struct buffer *b, size_t bytes); // at most its length
 void buffer_add(struct buffer *b, struct slice s);   // copies
 // Moves the first `bytes` of src to the end of dst; whole pieces of 1 KiB and more change hands without a copy.

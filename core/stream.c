@@ -141,6 +141,10 @@ struct slice stream_peek(const struct stream *s) {
     return buffer_peek(s->input);
 }
 
+size_t stream_copy(const struct stream *s, char *to, size_t max) {
+    return buffer_copy(s->input, to, max);
+}
+
 size_t stream_input_len(const struct stream *s) {
     return buffer_len(s->input);
 }

@@ -52,6 +52,8 @@ void stream_wake_later(struct stream *s);
 // --- input ---
 struct slice stream_peek(
     const struct stream *s); // the first contiguous run of input; empty if there is none
+// Copies the first `max` bytes of input, or all if there are fewer, whatever runs they lie in; returns how many.
+size_t stream_copy(const struct stream *s, char *to, size_t max);
 size_t stream_input_len(const struct stream *s);
 void stream_consume(struct stream *s, size_t bytes);
 enum stream_end stream_end(const struct stream *s);        // is said while input may still be left

@@ -17,7 +17,7 @@ struct client_facts {
     int fd;                 // to ask for the local address
     char ip[46];
     const struct listen_conf *listen;
-    bool is_trusted; // `trust` has the socket's peer
+    bool is_trusted; // `trust` has the address
     const char *tls; // "TLSv1.3"; "-"
 };
 

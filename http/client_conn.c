@@ -69,8 +69,6 @@ struct client_conn *client_conn_new(struct service *s, const struct listen_conf 
     c->facts.tls = "-";
     c->facts.fd = fd;
     set_client(c, client);
-    for (size_t i = 0; i < listen->trust.count; i++)
-        c->facts.is_trusted |= network_has(&listen->trust.at[i], client);
     c->next = s->clients;
     if (c->next) c->next->prev = c;
     s->clients = c;
@@ -122,7 +120,8 @@ static bool read_proxy_header(struct client_conn *c) {
         refuse(c, FAIL_PROXY_HEADER, "the address is not in `trust`");
         return false;
     }
-    struct slice in = stream_peek(c->stream);
+    char header[PROXY_HEADER_READ_MAX];
+    struct slice in = {header, stream_copy(c->stream, header, sizeof header)};
     enum proxy_event event = proxy_header_parse(in, &used, &named, &is_local);
     if (event == PROXY_MORE && stream_end(c->stream) == STREAM_OPEN) return false;
     if (event != PROXY_DONE) {
@@ -210,9 +209,15 @@ static bool is_still_reading(const struct client_conn *c) {
            clock_ms() - stream_last_output_ms(c->stream) < UNREAD_ANSWER_MS;
 }
 
+// Trust goes by the address that speaks HTTP: a front proxy that only passes bytes on says with its PROXY header who
+// that is, and its own address lends nothing to what that client claims.
 static void set_client(struct client_conn *c, const struct address *client) {
+    const struct networks *trust = &c->facts.listen->trust;
     char text[ADDRESS_TEXT_MAX];
     c->facts.address = *client;
+    c->facts.is_trusted = false;
+    for (size_t i = 0; i < trust->count; i++)
+        c->facts.is_trusted |= network_has(&trust->at[i], client);
     address_format_ip(client, text);
     size_t len = strnlen(text, sizeof(c->facts.ip) - 1);
     memcpy(c->facts.ip, text, len);

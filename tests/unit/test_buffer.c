@@ -52,6 +52,27 @@ static void no_buffer_is_an_empty_one(void **state) {
     buffer_free(NULL);
 }
 
+static void a_copy_is_without_gaps_and_takes_nothing(void **state) {
+    (void)state;
+    struct buffer *b = buffer_new();
+    struct slice runs[8];
+    char to[8192];
+    assert_int_equal(buffer_copy(NULL, to, sizeof to), 0);
+    for (int i = 0; i < 2; i++) {
+        struct buffer *piece = buffer_new();
+        memset(to, 'a' + i, 4096);
+        buffer_add(piece, (struct slice){to, 4096});
+        buffer_move(b, piece, 4096);
+        buffer_free(piece);
+    }
+    assert_true(buffer_runs(b, runs, 8) > 1);
+    assert_int_equal(buffer_copy(b, to, 4100), 4100);
+    assert_memory_equal(to + 4092, "aaaabbbb", 8);
+    assert_int_equal(buffer_copy(b, to, sizeof to), 8192);
+    assert_int_equal(buffer_len(b), 8192);
+    buffer_free(b);
+}
+
 static void only_what_is_committed_of_reserved_space_counts(void **state) {
     (void)state;
     struct buffer *b = buffer_new();
@@ -166,6 +187,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_added_comes_out_in_order),
         cmocka_unit_test(no_buffer_is_an_empty_one),
+        cmocka_unit_test(a_copy_is_without_gaps_and_takes_nothing),
         cmocka_unit_test(only_what_is_committed_of_reserved_space_counts),
         cmocka_unit_test(a_short_commit_of_a_long_reservation_lands_where_it_was_reserved),
         cmocka_unit_test(moving_takes_the_first_bytes_only),
