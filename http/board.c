@@ -10,6 +10,9 @@
 #include "core/shared.h"
 #include "tls/tls.h"
 
+// A worker yields when it has this many more than an eighth above the average.
+enum { AHEAD_SLACK = 4 };
+
 struct board {
     struct shared *shared;
     int64_t started_at;
@@ -19,6 +22,7 @@ struct board *board_new(void) {
     static const struct shared_area AREAS[] = {
         {"seats", sizeof(struct seat_row), ROW_COUNT},
         {"tickets", TLS_TICKET_AREA_BYTES, 1},
+        {"workers", sizeof(unsigned), 1},
     };
     const struct shared_plan plan = {.rows = ROW_COUNT,
                                      .counters = COUNTER_COUNT,
@@ -54,6 +58,25 @@ void *board_ticket_keys(struct board *b) {
 
 int64_t board_started_at(const struct board *b) {
     return b->started_at;
+}
+
+void board_set_workers(struct board *b, unsigned count) {
+    __atomic_store_n((unsigned *)shared_area(b->shared, "workers"), count, __ATOMIC_RELAXED);
+}
+
+bool board_is_ahead(struct board *b, unsigned row) {
+    unsigned count =
+        __atomic_load_n((unsigned *)shared_area(b->shared, "workers"), __ATOMIC_RELAXED);
+    uint64_t sum = 0, mine = 0;
+    if (count < 2) return false;
+    for (unsigned i = ROW_FIRST_WORKER; i < ROW_FIRST_WORKER + count; i++) {
+        uint64_t open =
+            __atomic_load_n(&board_counters(b, i)->at[COUNT_CLIENTS_OPEN], __ATOMIC_RELAXED);
+        sum += open;
+        if (i == row) mine = open;
+    }
+    uint64_t average = sum / count;
+    return mine > average + average / 8 + AHEAD_SLACK;
 }
 
 uint64_t board_sum(struct board *b, enum counter which) {

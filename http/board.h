@@ -28,6 +28,10 @@ struct counters *board_counters(struct board *b, unsigned row);
 struct seat_row *board_seat(struct board *b, unsigned row);
 void *board_ticket_keys(struct board *b); // TLS_TICKET_AREA_BYTES
 int64_t board_started_at(const struct board *b);
+// How many workers there are to be; the supervisor says so.
+void board_set_workers(struct board *b, unsigned count);
+// Has this worker so many more clients than the others on average that the next should be theirs?
+bool board_is_ahead(struct board *b, unsigned row);
 // Over all workers.
 uint64_t board_sum(struct board *b, enum counter which);
 // What its process had open is gone with it.

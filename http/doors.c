@@ -11,7 +11,13 @@
 #include "core/listener.h"
 #include "core/log.h"
 
-enum { FULL_CHECK_MS = 20, DESCRIPTORS_RESERVED = 64 };
+enum { FULL_CHECK_MS = 20, YIELD_MS = 1, ACCEPTS_AFTER_YIELD = 2, DESCRIPTORS_RESERVED = 64 };
+
+enum door_state {
+    DOOR_OPEN,
+    DOOR_FULL,   // paused until there are fewer clients
+    DOOR_YIELDS, // paused for a moment: the other workers have fewer
+};
 
 struct door {
     struct doors *doors;
@@ -19,13 +25,16 @@ struct door {
     unsigned max_clients;
     int fd;
     struct listener *listener;
-    bool is_full; // paused until there are fewer clients
+    enum door_state state;
+    unsigned unasked; // clients that are taken before the others are looked at again
 };
 
 struct doors {
     struct loop *loop;
     struct service *service;
-    struct timer recheck; // set while a door is full
+    struct board *board;
+    unsigned row;
+    struct timer recheck; // set while a door is not open
     size_t count;
     struct door at[];
 };
@@ -33,6 +42,7 @@ struct doors {
 static void open_door(struct doors *d, struct door *door, const struct listen_conf *conf, int fd);
 static unsigned clients_by_descriptors(void);
 static void on_accepted(void *arg, int fd, const struct address *client);
+static void shut(struct door *door, enum door_state state, unsigned ms);
 static void recheck(void *arg);
 
 struct doors *doors_new(const struct doors_conf *conf, struct delivery *from) {
@@ -40,6 +50,8 @@ struct doors *doors_new(const struct doors_conf *conf, struct delivery *from) {
     CHECK(d);
     d->loop = conf->loop;
     d->service = conf->service;
+    d->board = conf->board;
+    d->row = conf->row;
     d->count = conf->count;
     timer_init(&d->recheck, conf->loop, recheck, d);
     for (size_t i = 0; i < d->count; i++)
@@ -77,13 +89,22 @@ static void on_accepted(void *arg, int fd, const struct address *client) {
     struct door *door = arg;
     struct doors *d = door->doors;
     service_accept(d->service, door->conf, fd, client);
-    if (service_client_count(d->service) < door->max_clients) return;
-    log_repeated(LOG_LEVEL_WARN, "door full",
-                 "%s: %u clients are connected; more are not accepted until some go",
-                 door->conf->text, door->max_clients);
-    door->is_full = true;
+    if (service_client_count(d->service) >= door->max_clients) {
+        log_repeated(LOG_LEVEL_WARN, "door full",
+                     "%s: %u clients are connected; more are not accepted until some go",
+                     door->conf->text, door->max_clients);
+        shut(door, DOOR_FULL, FULL_CHECK_MS);
+    } else if (door->unasked > 0) {
+        door->unasked--;
+    } else if (d->board && board_is_ahead(d->board, d->row)) {
+        shut(door, DOOR_YIELDS, YIELD_MS);
+    }
+}
+
+static void shut(struct door *door, enum door_state state, unsigned ms) {
+    door->state = state;
     listener_pause(door->listener);
-    timer_set(&d->recheck, FULL_CHECK_MS);
+    timer_set(&door->doors->recheck, ms);
 }
 
 static void recheck(void *arg) {
@@ -92,12 +113,13 @@ static void recheck(void *arg) {
     bool any_full = false;
     for (size_t i = 0; i < d->count; i++) {
         struct door *door = &d->at[i];
-        if (!door->is_full) continue;
-        if (clients >= door->max_clients) {
+        if (door->state == DOOR_OPEN) continue;
+        if (door->state == DOOR_FULL && clients >= door->max_clients) {
             any_full = true;
             continue;
         }
-        door->is_full = false;
+        door->unasked = door->state == DOOR_YIELDS ? ACCEPTS_AFTER_YIELD : 0;
+        door->state = DOOR_OPEN;
         listener_resume(door->listener);
     }
     if (any_full) timer_set(&d->recheck, FULL_CHECK_MS);

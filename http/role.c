@@ -166,7 +166,10 @@ static void switch_over(struct role *r, unsigned number) {
     if (r->is_draining || !r->next || !delivery_is_built(r->next, number)) return;
     struct generation *g = delivery_generation(r->next);
     service_switch(r->service, g);
-    struct doors_conf doors = {.loop = r->loop, .service = r->service};
+    struct doors_conf doors = {.board = r->conf.local ? NULL : r->conf.board,
+                               .row = r->conf.row,
+                               .loop = r->loop,
+                               .service = r->service};
     doors.count = r->conf.listens(g, &doors.listens);
     if (doors.count > delivery_listener_count(r->next))
         doors.count = delivery_listener_count(r->next);

@@ -88,6 +88,7 @@ void seats_set_edition(struct seats *s, const struct edition *e) {
 
 void seats_resize(struct seats *s, unsigned workers) {
     CHECK(workers <= WORKERS_MAX && s->edition);
+    board_set_workers(s->conf.board, workers);
     for (unsigned row = 0; row < ROW_COUNT; row++) {
         struct seat *seat = &s->at[row];
         bool was_wanted = seat->is_wanted;

@@ -35,6 +35,21 @@ static void what_a_dead_worker_had_open_is_forgotten_and_its_totals_are_not(void
     board_free(b);
 }
 
+static void a_worker_with_many_more_clients_than_the_others_is_ahead(void **state) {
+    (void)state;
+    struct board *b = board_new();
+    count_add(board_counters(b, 1), COUNT_CLIENTS_OPEN, 100);
+    assert_false(board_is_ahead(b, 1)); // nobody has said that there are others
+    board_set_workers(b, 1);
+    assert_false(board_is_ahead(b, 1));
+    board_set_workers(b, 2);
+    assert_true(board_is_ahead(b, 1));
+    assert_false(board_is_ahead(b, 2));
+    count_add(board_counters(b, 2), COUNT_CLIENTS_OPEN, 90);
+    assert_false(board_is_ahead(b, 1));
+    board_free(b);
+}
+
 static void every_counter_has_a_name_and_a_line_of_metrics(void **state) {
     (void)state;
     struct board *b = board_new();
@@ -94,6 +109,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counters_of_all_workers_are_summed),
         cmocka_unit_test(what_a_dead_worker_had_open_is_forgotten_and_its_totals_are_not),
+        cmocka_unit_test(a_worker_with_many_more_clients_than_the_others_is_ahead),
         cmocka_unit_test(every_counter_has_a_name_and_a_line_of_metrics),
         cmocka_unit_test(status_lists_the_processes_there_are),
         cmocka_unit_test(the_end_of_a_reload_is_json_whatever_the_lines_hold),

@@ -11,7 +11,7 @@ static void send_output(struct peer *p);
 static void take_input(struct peer *p);
 
 struct peer peer_new(struct loop *loop, struct tls_server *server, const char *name) {
-    struct peer p = {.loop = loop, .cut_after = SIZE_MAX};
+    struct peer p = {.loop = loop, .step = SIZE_MAX, .cut_after = SIZE_MAX};
     struct stream *pair[2];
     stream_pair(loop, pair);
     p.wire = pair[0];
@@ -77,13 +77,15 @@ void peer_cert_name(const struct peer *p, char out[200]) {
 
 static void send_output(struct peer *p) {
     char bytes[4096];
-    while (p->wire && stream_backlog(p->wire) < 65536) {
-        int n = BIO_read(p->out, bytes, sizeof bytes);
+    size_t left = p->step;
+    while (p->wire && left > 0 && stream_backlog(p->wire) < 65536) {
+        int n = BIO_read(p->out, bytes, left < sizeof bytes ? (int)left : (int)sizeof bytes);
         if (n <= 0) break;
         size_t room = p->cut_after - p->sent;
         size_t len = (size_t)n < room ? (size_t)n : room;
         stream_write(p->wire, (struct slice){bytes, len});
         p->sent += len;
+        left -= (size_t)n;
     }
 }
 

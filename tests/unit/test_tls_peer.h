@@ -22,6 +22,7 @@ struct peer {
     int result;       // of the last SSL call that was tried
     int error;        // SSL_get_error() of it
     size_t sent;      // bytes given to the wire
+    size_t step;      // bytes sent in one turn; SIZE_MAX: all
     size_t cut_after; // nothing is sent beyond so many; SIZE_MAX: no cut
 };
 

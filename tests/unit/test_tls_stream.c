@@ -352,6 +352,23 @@ static void a_handshake_cut_after_any_byte_fails_in_words(void **state) {
     clean(&f);
 }
 
+static void a_handshake_that_comes_byte_by_byte_succeeds(void **state) {
+    (void)state;
+    struct fixture f = prepare();
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    for (size_t i = 0; i < 2; i++) {
+        struct peer p = peer_new(f.loop, f.server, "a.example");
+        p.step = 1;
+        SSL_set_max_proto_version(p.ssl, versions[i]);
+        assert_true(peer_shake(&p));
+        SSL_write(p.ssl, "hello", 5);
+        PEER_UNTIL(&p, stream_input_len(p.ours) == 5);
+        assert_true(slice_equals(stream_peek(p.ours), SLICE("hello")));
+        peer_drop(&p);
+    }
+    clean(&f);
+}
+
 static void a_flood_of_key_updates_ends_the_connection(void **state) {
     (void)state;
     struct fixture f = prepare();
@@ -400,6 +417,7 @@ int main(void) {
         cmocka_unit_test(plain_http_and_garbage_are_named_as_what_they_are),
         cmocka_unit_test(an_alert_tells_the_client_why_before_the_connection_closes),
         cmocka_unit_test(a_handshake_cut_after_any_byte_fails_in_words),
+        cmocka_unit_test(a_handshake_that_comes_byte_by_byte_succeeds),
         cmocka_unit_test(a_flood_of_key_updates_ends_the_connection),
         cmocka_unit_test(renegotiation_is_refused),
     };
