@@ -53,7 +53,7 @@ static void note_syntax_error(lua_State *L, const struct chunk *chunk);
 static const char *text_of_error(lua_State *L, int index);
 static int run_activation(lua_State *L);
 static lua_State *borrow_thread(struct script *s, int *ref);
-static void return_thread(struct script *s, lua_State *thread, int ref);
+static void return_thread(struct script *s, lua_State *thread, int ref, int status);
 static void say_traceback(lua_State *thread, struct text *why);
 
 const struct script_limits SCRIPT_LIMITS = {.load_bytes = 768u << 20,
@@ -287,9 +287,10 @@ static void note_syntax_error(lua_State *L, const struct chunk *chunk) {
     text_add(&chunk->why->message, slice_of(message));
 }
 
-// Pushes nothing that matters: the string stays on the stack until the C function returns.
+// No __tostring: it would run without a budget.
 static const char *text_of_error(lua_State *L, int index) {
-    return luaL_tolstring(L, index, NULL);
+    return lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index)
+                                             : "an error that is no string";
 }
 
 static int run_activation(lua_State *L) {
@@ -309,8 +310,9 @@ static int run_activation(lua_State *L) {
         if (results > RESULTS_MAX) results = RESULTS_MAX;
         lua_xmove(thread, L, results);
     }
-    return_thread(activation->script, thread, ref);
+    return_thread(activation->script, thread, ref, status);
     if (status != LUA_OK) return 0;
+    if (activation->script->steps_left == 0) return luaL_error(L, "the CPU budget is used up");
     call->leave(L, results, call->arg);
     activation->succeeded = true;
     return 0;
@@ -329,13 +331,13 @@ static lua_State *borrow_thread(struct script *s, int *ref) {
     return thread;
 }
 
-static void return_thread(struct script *s, lua_State *thread, int ref) {
-    lua_resetthread(thread);
-    lua_settop(thread, 0);
-    if (s->thread_count == THREADS_MAX) {
+// A thread that failed or waits is left to the garbage collector: it may have hooks off (see script_library.c).
+static void return_thread(struct script *s, lua_State *thread, int ref, int status) {
+    if (status != LUA_OK || s->thread_count == THREADS_MAX) {
         luaL_unref(s->L, LUA_REGISTRYINDEX, ref);
         return;
     }
+    lua_settop(thread, 0);
     s->threads[s->thread_count] = thread;
     s->thread_refs[s->thread_count++] = ref;
 }
@@ -343,8 +345,7 @@ static void return_thread(struct script *s, lua_State *thread, int ref) {
 // The message, then the frames in one line: "; in f (a.lua:3) < in g (a.lua:9)".
 static void say_traceback(lua_State *thread, struct text *why) {
     lua_Debug ar;
-    const char *message = lua_type(thread, -1) == LUA_TSTRING ? lua_tostring(thread, -1) : NULL;
-    text_add(why, slice_of(message ? message : "an error that is no string"));
+    text_add(why, slice_of(text_of_error(thread, -1)));
     const char *mark = "; in ";
     for (int level = 0; level < 12 && lua_getstack(thread, level, &ar); level++) {
         lua_getinfo(thread, "Sln", &ar);

@@ -19,10 +19,16 @@ static const double MATCH_MAX_STEPS = 1e8, MATCH_CHEAP_STEPS = 1e5;
 static void push_base(lua_State *L);
 static void add_library(lua_State *L, const char *name, lua_CFunction open);
 static void guard_strings(lua_State *L);
+static void guard_coroutines(lua_State *L);
 static void reduce_os(lua_State *L);
 static void protect(lua_State *L);
 static int on_library_assign(lua_State *L);
 static int guarded_setmetatable(lua_State *L);
+static int guarded_xpcall(lua_State *L);
+static int finish_xpcall(lua_State *L, int status, lua_KContext unused);
+static int guarded_wrap(lua_State *L);
+static int resume_wrapped(lua_State *L);
+static int guarded_close(lua_State *L);
 static int guarded_match(lua_State *L);
 static int guarded_rep(lua_State *L);
 static int guarded_move(lua_State *L);
@@ -54,6 +60,8 @@ static void push_base(lua_State *L) {
     lua_getfield(L, -2, "setmetatable");
     lua_pushcclosure(L, guarded_setmetatable, 1);
     lua_setfield(L, -2, "setmetatable");
+    lua_pushcfunction(L, guarded_xpcall);
+    lua_setfield(L, -2, "xpcall");
     lua_pushcfunction(L, log_print);
     lua_setfield(L, -2, "print");
     lua_remove(L, -2);
@@ -69,6 +77,7 @@ static void add_library(lua_State *L, const char *name, lua_CFunction open) {
         lua_pushcclosure(L, guarded_move, 1);
         lua_setfield(L, -2, "move");
     }
+    if (open == luaopen_coroutine) guard_coroutines(L);
     protect(L);
     lua_setfield(L, -2, name);
 }
@@ -91,6 +100,14 @@ static void guard_strings(lua_State *L) {
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     lua_pop(L, 2);
+}
+
+static void guard_coroutines(lua_State *L) {
+    lua_pushcfunction(L, guarded_wrap);
+    lua_setfield(L, -2, "wrap");
+    lua_getfield(L, -1, "close");
+    lua_pushcclosure(L, guarded_close, 1);
+    lua_setfield(L, -2, "close");
 }
 
 static void reduce_os(lua_State *L) {
@@ -130,6 +147,65 @@ static int guarded_setmetatable(lua_State *L) {
         lua_pop(L, 1);
     }
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+// An error that a hook raises leaves hooks off until the stack is unwound. So the handler of xpcall runs after that, and a coroutine that
+// died of an error is never closed: its __close functions would run without a budget.
+static int guarded_xpcall(lua_State *L) {
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushvalue(L, 1);
+    lua_rotate(L, 3, 1);
+    int status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 0, 0, finish_xpcall);
+    return finish_xpcall(L, status, 0);
+}
+
+static int finish_xpcall(lua_State *L, int status, lua_KContext unused) {
+    (void)unused;
+    bool is_good = status == LUA_OK || status == LUA_YIELD;
+    if (!is_good) {
+        lua_pushvalue(L, 2);
+        lua_insert(L, -2);
+        lua_call(L, 1, 1);
+    }
+    lua_pushboolean(L, is_good);
+    lua_replace(L, 2);
+    return lua_gettop(L) - 1;
+}
+
+static int guarded_wrap(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_State *thread = lua_newthread(L);
+    lua_pushvalue(L, 1);
+    lua_xmove(L, thread, 1);
+    lua_pushcclosure(L, resume_wrapped, 1);
+    return 1;
+}
+
+static int resume_wrapped(lua_State *L) {
+    lua_State *thread = lua_tothread(L, lua_upvalueindex(1));
+    int count = lua_gettop(L), results;
+    bool is_resumable = lua_status(thread) == LUA_YIELD ||
+                        (lua_status(thread) == LUA_OK && lua_gettop(thread) > 0 && thread != L);
+    if (!is_resumable || !lua_checkstack(thread, count))
+        return luaL_error(L, "cannot resume this coroutine");
+    lua_xmove(L, thread, count);
+    int status = lua_resume(thread, L, count, &results);
+    if (status != LUA_OK && status != LUA_YIELD) {
+        lua_xmove(thread, L, 1);
+        return lua_error(L);
+    }
+    luaL_checkstack(L, results, NULL);
+    lua_xmove(thread, L, results);
+    return results;
+}
+
+static int guarded_close(lua_State *L) {
+    lua_State *thread = lua_tothread(L, 1);
+    if (!thread || lua_status(thread) == LUA_OK || lua_status(thread) == LUA_YIELD)
+        return lua_tocfunction(L, lua_upvalueindex(1))(L);
+    lua_pushboolean(L, 0);
+    lua_pushliteral(L, "the coroutine ended with an error");
+    return 2;
 }
 
 // What could be expensive is timed, and the time is taken from the budget of steps.

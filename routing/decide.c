@@ -12,8 +12,6 @@
 
 static struct rule *find_rule(struct site *site, const struct route_request *r, struct arena *a,
                               struct captures *captures, struct route_answer *out);
-static void answer_pool(const struct rule *rule, const struct route_request *r,
-                        const struct captures *captures, struct arena *a, struct route_answer *out);
 static void answer_redirect(const struct rule *rule, const struct route_request *r,
                             const struct captures *captures, struct arena *a,
                             struct route_answer *out);
@@ -39,10 +37,13 @@ enum progress route_decide(const struct config *c, const struct route_request *r
         return READY;
     }
     switch (rule->action) {
-    case ACTION_POOL: answer_pool(rule, r, &captures, a, out); break;
+    case ACTION_POOL:
+        answer_set_pool_by(out, rule->pool, rule->key ? rule->key : rule->pool->key,
+                           &(struct lua_request){r, &captures, a});
+        break;
     case ACTION_REDIRECT: answer_redirect(rule, r, &captures, a, out); break;
     case ACTION_RESPOND: answer_respond(rule, out); break;
-    case ACTION_ROUTE:
+    case ACTION_ROUTE: lua_route(c, rule, r, &captures, a, out); break;
     case ACTION_PATHS:
     case ACTION_NONE: refuse(out, REFUSED_NO_PATH); break;
     }
@@ -66,6 +67,27 @@ void answer_set_pool(struct route_answer *out, struct pool *pool, struct slice k
     out->key_hash = balance_key_hash(key);
 }
 
+// A pool of host names decodes by itself, so captures go to it as they came.
+void answer_set_pool_by(struct route_answer *out, struct pool *pool,
+                        const struct key_template *template, const struct lua_request *r) {
+    struct slice key = {NULL, 0};
+    if (pool->balance == BALANCE_HASH && template_is_host(template)) {
+        // The request's host is normalised already.
+        out->kind = ANSWER_POOL;
+        out->pool = pool;
+        if (r->request->host.len == 0) return;
+        out->key = r->request->host;
+        out->key_hash = balance_key_hash(out->key);
+        return;
+    }
+    if (pool->balance == BALANCE_HASH &&
+        !template_key(template, r->request, r->captures, pool->key_is_host, r->arena, &key)) {
+        refuse(out, REFUSED_BAD_KEY);
+        return;
+    }
+    answer_set_pool(out, pool, key, r->arena);
+}
+
 static struct rule *find_rule(struct site *site, const struct route_request *r, struct arena *a,
                               struct captures *captures, struct route_answer *out) {
     struct rule *rule = site->rule;
@@ -74,30 +96,6 @@ static struct rule *find_rule(struct site *site, const struct route_request *r, 
     if (match == PATH_FOUND) return rule;
     refuse(out, match == PATH_NONE ? REFUSED_NO_PATH : REFUSED_BAD_PATH);
     return NULL;
-}
-
-// A pool of host names decodes by itself, so captures go to it as they came.
-static void answer_pool(const struct rule *rule, const struct route_request *r,
-                        const struct captures *captures, struct arena *a,
-                        struct route_answer *out) {
-    struct pool *pool = rule->pool;
-    const struct key_template *template = rule->key ? rule->key : pool->key;
-    struct slice key = {NULL, 0};
-    if (pool->balance == BALANCE_HASH && template_is_host(template)) {
-        // The request's host is normalised already.
-        out->kind = ANSWER_POOL;
-        out->pool = pool;
-        if (r->host.len == 0) return;
-        out->key = r->host;
-        out->key_hash = balance_key_hash(r->host);
-        return;
-    }
-    if (pool->balance == BALANCE_HASH &&
-        !template_key(template, r, captures, pool->key_is_host, a, &key)) {
-        refuse(out, REFUSED_BAD_KEY);
-        return;
-    }
-    answer_set_pool(out, pool, key, a);
 }
 
 static void answer_redirect(const struct rule *rule, const struct route_request *r,

@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "core/hostname.h"
 #include "routing/loader.h"
+#include "routing/lua_route.h"
 #include "routing/settings.h"
 
 // Reading a route file: running it, and the words that are about files.
@@ -161,6 +162,7 @@ static int set_words(lua_State *L) {
         lua_pushcclosure(L, word_not_yet, 1);
         script_set_name(l->script, later[i]);
     }
+    lua_answer_set_names(L);
     return 0;
 }
 

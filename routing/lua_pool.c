@@ -7,6 +7,7 @@
 #include "core/hostname.h"
 #include "routing/balance.h"
 #include "routing/loader.h"
+#include "routing/lua_route.h"
 #include "routing/settings.h"
 #include "routing/template.h"
 
@@ -19,6 +20,7 @@ static char pools_key;
 
 static struct pool *named_pool(struct loader *l, lua_State *L, const char *name);
 static int declare_pool(lua_State *L);
+static int get_pool(lua_State *L);
 static void read_pool(struct loader *l, lua_State *L, int index, const struct conf_spot *at,
                       struct pool *p);
 static void read_key(struct loader *l, lua_State *L, int index, const struct conf_spot *at,
@@ -98,6 +100,8 @@ static struct pool *named_pool(struct loader *l, lua_State *L, const char *name)
         if (luaL_newmetatable(L, type_name)) {
             lua_pushcfunction(L, declare_pool);
             lua_setfield(L, -2, "__call");
+            lua_pushcfunction(L, get_pool);
+            lua_setfield(L, -2, "__index");
             lua_pushboolean(L, 0);
             lua_setfield(L, -2, "__metatable");
         }
@@ -121,6 +125,16 @@ static int declare_pool(lua_State *L) {
         read_pool(l, L, 2, &spot, p);
     }
     lua_settop(L, 1);
+    return 1;
+}
+
+// pool.name, and the methods by, member and up.
+static int get_pool(lua_State *L) {
+    const char *name = luaL_checkstring(L, 2);
+    if (strcmp(name, "name") == 0)
+        lua_pushstring(L, pool_at(L, 1)->name);
+    else
+        lua_answer_push_method(L, name);
     return 1;
 }
 

@@ -140,6 +140,13 @@ struct slice template_location(const struct key_template *t, const struct route_
     return location;
 }
 
+struct slice location_clean(struct arena *a, struct slice location) {
+    size_t len = encoded_length(location);
+    char *at = arena_alloc(a, len + 1);
+    add_encoded(at, location);
+    return (struct slice){at, len};
+}
+
 bool request_cookie(const struct route_request *r, struct slice name, unsigned nth,
                     struct slice *value) {
     struct slice field;

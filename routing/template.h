@@ -28,6 +28,8 @@ bool template_key(const struct key_template *t, const struct route_request *r,
 // unless the template does.
 struct slice template_location(const struct key_template *t, const struct route_request *r,
                                const struct captures *captures, struct arena *a);
+// A Location that a function gave: bytes that no URL has are percent-encoded.
+struct slice location_clean(struct arena *a, struct slice location);
 
 // The nth cookie or query parameter of a name (query: decoded, "+" is a space). False: there are no more.
 bool request_cookie(const struct route_request *r, struct slice name, unsigned nth,
