@@ -209,7 +209,7 @@ static bool may_retry(const struct exchange *x) {
     if (!is_possible) return false;
     switch (fail_row(x->fail)->retry) {
     case RETRY_NEVER: return false;
-    case RETRY_UNSENT: return true;
+    case RETRY_UNSENT: return x->tries < x->answer.pool->member_count && !x->answer.fixed;
     case RETRY_STALE: return !x->wants_fresh && method_is_idempotent(x->request.method);
     }
     return false;
@@ -270,7 +270,8 @@ static enum step filter_request(struct exchange *x) {
 static enum step acquire_connection(struct exchange *x) {
     enum fail why = FAIL_NONE;
     const char *text = NULL;
-    if (!x->backend && !begin_attempt(x)) return fail(x, x->fail ? x->fail : FAIL_NO_BACKEND, NULL);
+    if (!x->backend && !begin_attempt(x))
+        return fail(x, x->fail ? x->fail : FAIL_NO_BACKEND, x->fail_text);
     switch (backend_conn_progress(x->backend, &why, &text)) {
     case PENDING: return STEP_WAIT;
     case BROKEN:
