@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/check.h"
@@ -24,15 +25,15 @@ struct listener {
     void *arg;
     struct watch *watch;   // NULL: not accepting now
     struct timer starving; // set: out of descriptors, tries again then
-    bool is_starved;       // the log has said so
     bool is_paused;        // by the owner
 };
 
 static bool bind_to(int fd, const struct address *a);
 static bool remove_dead_socket(const char *path);
+static int connect_error(const char *path);
 static void on_acceptable(void *arg);
 static bool accept_one(struct listener *l);
-static bool is_starvation(int error);
+static bool is_passing(int error);
 static void starve(struct listener *l, int error);
 static void on_retry(void *arg);
 static void steer(struct listener *l);
@@ -80,24 +81,38 @@ static bool bind_to(int fd, const struct address *a) {
     int on = 1;
     int v6_only = !(a->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr));
     if (a->any.sa_family == AF_UNIX && !remove_dead_socket(a->local.sun_path)) return false;
-    if (a->any.sa_family != AF_UNIX) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (a->any.sa_family != AF_UNIX) {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); // what is accepted inherits it
+    }
     if (a->any.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only));
     return bind(fd, &a->any, a->len) == 0;
 }
 
-// A socket that a crash left behind is in the way, one that somebody answers on is not ours to take.
+// A socket that a crash left behind is in the way; one that somebody answers on, and anything that is not a socket
+// (connecting to a plain file is refused as well), is not ours to take.
 static bool remove_dead_socket(const char *path) {
+    struct stat found;
+    if (lstat(path, &found) != 0) return errno == ENOENT;
+    if (!S_ISSOCK(found.st_mode)) {
+        errno = EEXIST;
+        return false;
+    }
+    if (connect_error(path) == ECONNREFUSED) return unlink(path) == 0;
+    errno = EADDRINUSE;
+    return false;
+}
+
+static int connect_error(const char *path) {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return false;
-    bool is_alive = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
-    int error = errno;
+    // Non-blocking: with a full backlog connect() would wait for whoever listens there.
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return errno;
+    int error = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 ? 0 : errno;
     close(fd);
-    if (is_alive) errno = EADDRINUSE;
-    if (!is_alive && error == ECONNREFUSED) unlink(path);
-    return !is_alive;
+    return error;
 }
 
 static void on_acceptable(void *arg) {
@@ -108,27 +123,29 @@ static void on_acceptable(void *arg) {
 
 static bool accept_one(struct listener *l) {
     struct address client = {.len = sizeof(struct sockaddr_un)};
-    int on = 1;
     int fd = accept4(l->fd, &client.any, &client.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
-        if (is_starvation(errno)) starve(l, errno);
-        return errno == ECONNABORTED || errno == EINTR;
+        int error = errno;
+        if (error != EAGAIN && !is_passing(error)) starve(l, error);
+        return is_passing(error);
     }
-    if (l->is_starved) log_info("accepting connections again");
-    l->is_starved = false;
-    if (client.any.sa_family != AF_UNIX) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     l->on_accepted(l->arg, fd, &client);
     return true;
 }
 
-static bool is_starvation(int error) {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+// Only of the connection that was to be accepted; the next one may be good (accept(2)).
+static bool is_passing(int error) {
+    static const int passing[] = {ECONNABORTED, EINTR,       EPROTO,     EPERM,
+                                  ENETDOWN,     ENOPROTOOPT, EHOSTDOWN,  EHOSTUNREACH,
+                                  ENONET,       EOPNOTSUPP,  ENETUNREACH};
+    for (size_t i = 0; i < sizeof(passing) / sizeof(*passing); i++)
+        if (error == passing[i]) return true;
+    return false;
 }
 
 static void starve(struct listener *l, int error) {
-    if (!l->is_starved)
-        log_warn("accepting pauses: %s; what is connected goes on", strerror(error));
-    l->is_starved = true;
+    log_repeated(LOG_LEVEL_WARN, "accept", "accepting pauses: %s; what is connected goes on",
+                 strerror(error));
     timer_set(&l->starving, STARVED_MS);
     steer(l);
 }

@@ -7,12 +7,13 @@
 #include "core/loop.h"
 
 // Opens a listening socket (non-blocking, close-on-exec, SO_REUSEADDR; an old unix socket that nobody answers on is
-// replaced). -1 and `why` on failure.
+// replaced; anything else in its place is left alone). -1 and `why` on failure.
 int listener_open(const struct address *a, int backlog, char *why, size_t why_max);
 
 // Accepts on an open listening socket.
 struct listener;
-// The callee owns fd (non-blocking, close-on-exec, TCP_NODELAY set).
+// The callee owns fd (non-blocking, close-on-exec, with the TCP_NODELAY of the listening socket). It may pause the
+// listener but not free it.
 typedef void accepted_fn(void *arg, int fd, const struct address *client);
 // The listening descriptor is borrowed. At the descriptor limit accepting pauses with one log line and resumes by
 // itself; what was connected goes on.

@@ -57,6 +57,7 @@ struct resolver {
 static struct name **find(struct resolver *r, const char *host);
 static struct name *add(struct resolver *r, const char *host);
 static void drop_old(struct resolver *r);
+static const char *reason(int status);
 static void ask(struct name *n);
 static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *answer);
 static void keep(struct name *n, const struct ares_addrinfo *answer);
@@ -99,9 +100,17 @@ void resolver_free(struct resolver *r) {
     free(r);
 }
 
+bool resolver_use_server(struct resolver *r, const char *server) {
+    return ares_set_servers_ports_csv(r->channel, server) == ARES_SUCCESS;
+}
+
 void resolver_lookup(struct resolver *r, const char *host, struct lookup *l) {
     struct name **place = find(r, host);
     struct name *n = *place ? *place : add(r, host);
+    if (!n) {
+        l->on_resolved(l->arg, &(struct resolved){.why = "too many names are being asked for"});
+        return;
+    }
     if (!n->is_asked && n->until_ms > clock_ms()) {
         l->on_resolved(l->arg, &n->found);
         return;
@@ -130,8 +139,10 @@ static struct name **find(struct resolver *r, const char *host) {
     return place;
 }
 
+// NULL: all that fit are being asked for now.
 static struct name *add(struct resolver *r, const char *host) {
     if (r->count >= NAMES_MAX) drop_old(r);
+    if (r->count >= NAMES_MAX) return NULL;
     struct name *n = calloc(1, sizeof(*n) + strlen(host) + 1);
     CHECK(n);
     strcpy(n->host, host);
@@ -161,6 +172,12 @@ static void drop_old(struct resolver *r) {
 // --- asking ---
 
 static void ask(struct name *n) {
+    if (address_parse_ip(slice_of(n->host), 0, &n->found.at[0])) {
+        n->found.count = 1;
+        n->until_ms = clock_ms() + MOST_TTL_S * 1000;
+        tell(n);
+        return;
+    }
     struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     n->is_asked = true;
     ares_getaddrinfo(n->resolver->channel, n->host, NULL, &hints, on_answer, n);
@@ -175,10 +192,22 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
     if (status == ARES_SUCCESS) keep(n, answer);
     if (answer) ares_freeaddrinfo(answer);
     if (n->found.count == 0) {
-        n->found.why = status == ARES_SUCCESS ? "the name has no address" : ares_strerror(status);
+        n->found.why = reason(status);
         n->until_ms = clock_ms() + FAILURE_TTL_S * 1000;
     }
     if (!n->resolver->is_closing) tell(n);
+}
+
+static const char *reason(int status) {
+    switch (status) {
+    case ARES_ENOTFOUND: return "the name servers do not know it";
+    case ARES_SUCCESS:
+    case ARES_ENODATA: return "it has no address record";
+    case ARES_ETIMEOUT: return "the name servers do not answer";
+    case ARES_ECONNREFUSED: return "no name server could be reached";
+    case ARES_ESERVFAIL: return "the name servers failed to find out";
+    default: return ares_strerror(status);
+    }
 }
 
 static void keep(struct name *n, const struct ares_addrinfo *answer) {

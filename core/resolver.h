@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <stdbool.h>
+
 #include "core/address.h"
 #include "core/dial.h"
 
@@ -25,3 +27,6 @@ struct lookup {
 // What is remembered is told at once, from within the call; so may be what needs no network.
 void resolver_lookup(struct resolver *r, const char *host, struct lookup *l);
 void resolver_forget(struct lookup *l); // it is not told any more
+
+// Asks this server ("127.0.0.1:5353") instead of those of resolv.conf. False: not an address.
+bool resolver_use_server(struct resolver *r, const char *server);
