@@ -206,6 +206,7 @@ static SSL_CTX *new_settings(struct tls_server *t) {
     SSL_CTX_set_alpn_select_cb(c, choose_protocol, NULL);
     if (t->tickets) {
         tickets_attach(t->tickets, c);
+        SSL_CTX_set_num_tickets(c, 1); // a connection uses up one, so it is given one
     } else {
         SSL_CTX_set_options(c, SSL_OP_NO_TICKET);
         SSL_CTX_set_num_tickets(c, 0);
