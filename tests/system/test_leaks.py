@@ -52,8 +52,8 @@ class Leaks(SystemTest):
             client = Client(rsp.https if tls else rsp.http, tls="localhost" if tls else None)
             whole = request("POST", f"/{i}", body=b"y" * 1000)
             client.send(whole[:len(whole) * (i % 7 + 1) // 7])
-            if i % 3 == 0:
-                client.receive(100)
+            if i % 7 == 6 and i % 3 == 0:
+                client.receive(100)  # a part of the answer was read
             if i % 2:
                 client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.close()

@@ -32,6 +32,8 @@ http {{
 }}
 """
 SIZES = [0, 1, 99, 4095, 4096, 16384, 65536, 100_000, MIB, 10 * MIB, 100 * MIB]
+# Varnish cuts ranges out by itself and says so; its 416 has a body of its own.
+OF_VARNISH = ("accept-ranges",)
 OF_THE_HOP = {"date", "connection", "keep-alive", "transfer-encoding", "via", "age", "x-varnish", "server", "x-request-id"}
 
 
@@ -47,7 +49,7 @@ class Stack(SystemTest):
             f.write(NGINX.format(folder=cls.folder, port=cls.nginx))
         cls.spawn(cls.nginx, "/usr/sbin/nginx", "-c", os.path.join(cls.folder, "nginx.conf"))
         cls.spawn(cls.varnish, "varnishd", "-F", "-a", f"127.0.0.1:{cls.varnish}", "-b", f"127.0.0.1:{cls.nginx}",
-                  "-n", os.path.join(cls.folder, "varnish"), "-s", "malloc,256m", "-p", "http_max_hdr=100", "-j", "none")
+                  "-n", os.path.join(cls.folder, "varnish"), "-s", "malloc,256m", "-p", "http_gzip_support=off", "-j", "none")
 
     @classmethod
     def spawn(cls, port, *command):
@@ -95,8 +97,8 @@ class Stack(SystemTest):
         kept = sorted((n.lower(), v) for n, v in head.fields if n.lower() not in OF_THE_HOP)
         return {"status": head.status, "size": size, "hash": seen.hexdigest(), "fields": kept}
 
-    def is_same(self, path, method="GET", fields=(), without=()):
-        with Client(self.nginx) as direct, Client(self.rsp_.https, tls="localhost") as through:
+    def is_same(self, path, method="GET", fields=(), without=OF_VARNISH, port=None):
+        with Client(port or self.nginx) as direct, Client(self.rsp_.https, tls="localhost") as through:
             expected, got = self.fetch(direct, path, method, fields), self.fetch(through, path, method, fields)
         for answer in (expected, got):
             answer["fields"] = [f for f in answer["fields"] if f[0] not in without]
@@ -114,18 +116,19 @@ class Stack(SystemTest):
                 self.assertEqual(self.is_same(f"/{size}.bin", "HEAD")["size"], 0)
 
     def test_ranges(self):
-        for range_ in ("bytes=0-0", "bytes=10-99", "bytes=-5", "bytes=99990-", "bytes=200000-"):
+        for range_ in ("bytes=0-0", "bytes=10-99", "bytes=-5", "bytes=99990-"):
             with self.subTest(range_):
-                answer = self.is_same("/100000.bin", fields=[("Range", range_)], without=("content-length", "content-type")
-                                      if range_ == "bytes=200000-" else ())
-                self.assertIn(answer["status"], (206, 416))
+                self.assertEqual(self.is_same("/100000.bin", fields=[("Range", range_)])["status"], 206)
+        beyond = self.is_same("/100000.bin", fields=[("Range", "bytes=200000-")], port=self.varnish)
+        self.assertEqual(beyond["status"], 416)
 
     def test_an_etag_that_fits_gives_304(self):
         with Client(self.nginx) as client:
             head = client.ask(request("GET", "/page.html"))
         for field in (("If-None-Match", head.field("ETag")), ("If-Modified-Since", head.field("Last-Modified"))):
             with self.subTest(field[0]):
-                answer = self.is_same("/page.html", fields=[field])
+                answer = self.is_same("/page.html", fields=[field], port=self.varnish)  # with more fields than nginx's own
+                self.assertIn(("etag", head.field("ETag")), answer["fields"])
                 self.assertEqual((answer["status"], answer["size"]), (304, 0))
 
     def test_gzip_is_what_nginx_made(self):
