@@ -100,11 +100,12 @@ class Rsp:
         os.rename(new, self.path("rsp.lua"))
 
     def start(self):
+        """Again after stop(), or after its end."""
         environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:exitcode=99", UBSAN_OPTIONS="print_stacktrace=1")
-        self.stderr = open(self.path("errors.log"), "ab")
-        self.process = subprocess.Popen(
-            [program("rsp", self.build), "-c", self.path("rsp.lua"), "--foreground", "--workers", str(self.workers_wanted)],
-            stdin=subprocess.DEVNULL, stdout=self.stderr, stderr=self.stderr, env=environment, cwd=self.folder)
+        with open(self.path("errors.log"), "ab") as out:
+            self.process = subprocess.Popen(
+                [program("rsp", self.build), "-c", self.path("rsp.lua"), "--foreground", "--workers", str(self.workers_wanted)],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, cwd=self.folder)
         try:
             wait_until(lambda: self.has_ended() or can_connect(self.http), 20, "listening")
             wait_until(lambda: self.has_ended() or len(self.workers()) == self.workers_wanted, 20, "all workers")
@@ -161,7 +162,6 @@ class Rsp:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 self.process.wait()
-        self.stderr.close()
         return self.process.returncode
 
     def clean_up(self):

@@ -57,7 +57,7 @@ class Bodies(SystemTest):
 
     def download(self, rsp, tls, framing, size=SIZE, slowly=lambda pieces: pieces, **options):
         with self.connect(rsp, tls, **options) as client:
-            client.send(b"GET /%s/%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % (framing.encode(), size))
+            client.send(b"GET /%s/%d HTTP/1.1\r\nHost: any.example\r\n\r\n" % (framing.encode(), size))
             head = client.read_head()
             self.assertEqual(head.status, 200)
             self.assertEqual(digest(slowly(client.body_pieces(head))), digest(blocks(size)))
@@ -65,7 +65,7 @@ class Bodies(SystemTest):
     def upload(self, rsp, tls, framing, size=SIZE, slowly=lambda pieces: pieces):
         with self.connect(rsp, tls) as client:
             length = b"Content-Length: %d" % size if framing == "length" else b"Transfer-Encoding: chunked"
-            client.send(b"PUT /store HTTP/1.1\r\nHost: localhost\r\n" + length + b"\r\n\r\n")
+            client.send(b"PUT /store HTTP/1.1\r\nHost: any.example\r\n" + length + b"\r\n\r\n")
             for piece in slowly(blocks(size)):
                 client.send(piece if framing == "length" else b"%x\r\n%b\r\n" % (len(piece), piece))
             if framing == "chunked":

@@ -35,9 +35,9 @@ def reason_of(line):
 
 
 class Death(SystemTest):
-    def start(self, handler, listen=None, **options):
+    def start(self, handler, listen=None, tls=False, **options):
         self.served = self.backend(handler)
-        rsp = self.rsp(self.site(self.served, **options), listen=listen, tls=options.pop("tls", False))
+        rsp = self.rsp(self.site(self.served, **options), listen=listen, tls=tls)
         with contextlib.suppress(Cut):
             get(rsp.http, "/warm")
         self.at_rest = procfs.descriptors(rsp.worker())
@@ -128,7 +128,8 @@ class Death(SystemTest):
 
         rsp = self.start(handler)
         for i in range(whole):
-            self.assertEqual(Client(rsp.http).ask(good_request("000")).status, 502)
+            with Client(rsp.http) as client:
+                self.assertEqual(client.ask(good_request("000")).status, 502)
         lines = self.expect_lines(rsp, whole)
         self.assertLessEqual({reason_of(line) for line in lines}, {"BACKEND_CLOSED", "BACKEND_STALE"})
 
@@ -162,7 +163,7 @@ class Limits(Death):
         return handler
 
     def test_a_head_that_does_not_arrive(self):
-        rsp = self.start(respond(lambda _: answer()), listen='head = "400ms"')
+        rsp = self.start(respond(lambda _: answer()), listen='timeout = { head = "400ms" }')
         client = Client(rsp.http)
         client.send(b"GET / HTTP/1.1\r\nHost")
         self.ends_with(rsp, "HEAD_TIMEOUT", 408, client)
@@ -274,14 +275,14 @@ class Limits(Death):
         self.ends_with(rsp, "TUNNEL_IDLE", None, client)
 
     def test_a_kept_connection_without_a_request_is_closed_without_a_line(self):
-        rsp = self.start(respond(lambda _: answer()), listen='keepalive = "400ms"')
+        rsp = self.start(respond(lambda _: answer()), listen='timeout = { keepalive = "400ms" }')
         with Client(rsp.http) as client:
             client.ask(good_request("x"))
             self.assertTrue(client.is_closed(within=3))
         self.expect_lines(rsp, 1)
 
     def test_a_handshake_that_does_not_go_on(self):
-        rsp = self.start(respond(lambda _: answer()), listen='handshake = "400ms"', tls=True)
+        rsp = self.start(respond(lambda _: answer()), listen='timeout = { handshake = "400ms" }', tls=True)
         with Client(rsp.https) as client:
             client.send(b"\x16\x03\x01")
             self.assertTrue(client.is_closed(within=3))

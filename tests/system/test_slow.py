@@ -35,7 +35,7 @@ def trickle(port, count, seconds, per_turn=2048):
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         sock.connect(("127.0.0.1", port))
-        sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: any.example\r\n\r\n")
         clients.append(sock)
         selector.register(sock, selectors.EVENT_READ)
     end, alive = time.monotonic() + seconds, set()
@@ -67,7 +67,7 @@ class Slow(SystemTest):
 
         rsp = self.rsp(self.site(self.backend(slow_reader)), build="release")
         with MemoryWatch(rsp.worker()) as watch, Client(rsp.http, timeout=60) as client:
-            client.send(b"PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (64 * MIB))
+            client.send(b"PUT / HTTP/1.1\r\nHost: any.example\r\nContent-Length: %d\r\n\r\n" % (64 * MIB))
             for piece in blocks(64 * MIB):
                 client.send(piece)
             reply = client.read_answer("PUT")
@@ -84,7 +84,7 @@ class Slow(SystemTest):
 
         rsp = self.rsp(self.site(self.backend(slow_writer)))
         with Client(rsp.http) as client:
-            client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            client.send(b"GET / HTTP/1.1\r\nHost: any.example\r\n\r\n")
             started = time.monotonic()
             head = client.read_head()
             first = next(client.body_pieces(head))
@@ -113,7 +113,7 @@ class Slow(SystemTest):
 
         rsp = self.rsp(self.site(self.backend(respond(pages))))
         with Client(rsp.http, receive_buffer=8192) as stuck:
-            stuck.send(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            stuck.send(b"GET /large HTTP/1.1\r\nHost: any.example\r\n\r\n")
             time.sleep(0.3)
             for _ in range(20):
                 self.assertEqual(get(rsp.http, "/small").body, b"small")

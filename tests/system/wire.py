@@ -159,7 +159,7 @@ def client_tls(verify=None):
     return tls
 
 
-def request(method="GET", path="/", fields=(), body=None, host="localhost", version="1.1"):
+def request(method="GET", path="/", fields=(), body=None, host="any.example", version="1.1"):
     lines = [f"{method} {path} HTTP/{version}"] + ([f"Host: {host}"] if host else [])
     lines += [f"{n}: {v}" for n, v in fields]
     if body is not None:
