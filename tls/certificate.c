@@ -12,8 +12,9 @@
 #include "core/check.h"
 #include "core/hostname.h"
 
-#define RSA_BITS_MIN 2048
-#define NAME_FLAGS   (XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB)
+// As OpenSSL's security level 2, which profile_new() sets: RSA of 2048 bits, curves of 224.
+#define SECURITY_BITS_MIN 112
+#define NAME_FLAGS        (XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB)
 
 static void add_bio(struct text *out, BIO *bio);
 static void add_name(struct text *out, const X509_NAME *name);
@@ -115,18 +116,22 @@ void certificate_add_signature(struct text *out, const X509 *cert) {
 
 bool certificate_is_weak(const X509 *cert, struct text *why) {
     const EVP_PKEY *key = X509_get0_pubkey(cert);
-    int digest = NID_undef;
-    X509_get_signature_info((X509 *)cert, &digest, NULL, NULL, NULL);
+    int digest = NID_undef, bits = 0;
+    bool is_known = X509_get_signature_info((X509 *)cert, &digest, NULL, &bits, NULL) == 1;
+    bool is_anchor = X509_get_extension_flags((X509 *)cert) & EXFLAG_SS;
     ERR_clear_error();
-    if (certificate_key_kind(cert) == KEY_RSA && EVP_PKEY_get_bits(key) < RSA_BITS_MIN) {
-        text_printf(why, "its RSA key has %d bits, less than %d", EVP_PKEY_get_bits(key),
-                    RSA_BITS_MIN);
-        return true;
+    size_t before = why->len;
+    if (!key) {
+        text_add(why, SLICE("its key is of an unknown kind"));
+    } else if (EVP_PKEY_get_security_bits(key) < SECURITY_BITS_MIN) {
+        text_add(why, SLICE("its key is "));
+        certificate_add_key(why, cert);
+        text_printf(why, ", of less than %d bits of security", SECURITY_BITS_MIN);
+    } else if (!is_anchor && (!is_known || bits < SECURITY_BITS_MIN)) {
+        const char *name = digest != NID_undef ? OBJ_nid2sn(digest) : "an unknown algorithm";
+        text_printf(why, "its signature uses %s", digest == NID_sha1 ? "SHA-1" : name);
     }
-    if (certificate_is_self_issued(cert)) return false;
-    if (digest != NID_sha1 && digest != NID_md5 && digest != NID_md5_sha1) return false;
-    text_printf(why, "its signature uses %s", digest == NID_sha1 ? "SHA-1" : "MD5");
-    return true;
+    return why->len > before;
 }
 
 size_t certificate_each_name(const X509 *cert, certificate_name_fn *found, void *arg) {

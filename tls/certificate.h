@@ -26,8 +26,8 @@ void certificate_add_time(struct text *out, const ASN1_TIME *time); // "2026-11-
 void certificate_add_key(struct text *out, const X509 *cert);       // "RSA 2048", "EC P-256"
 void certificate_add_signature(struct text *out, const X509 *cert); // "ecdsa-with-SHA256"
 
-// Why nobody should rely on this certificate's key or signature ("its signature uses SHA-1", "its RSA key has 1024
-// bits"); false: nothing to say. The signature of a self-signed certificate does not matter and is not looked at.
+// Why nobody should rely on this certificate's key or signature ("its signature uses SHA-1", "its key is RSA 1024, of less
+// than 112 bits of security"); false: nothing to say. The signature of a self-signed certificate does not matter and is not looked at.
 bool certificate_is_weak(const X509 *cert, struct text *why);
 
 // Calls `found` for each DNS name it is for, normalised ("*.example.com" stays a wildcard); the common name when there

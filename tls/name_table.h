@@ -3,7 +3,6 @@
 
 #pragma once
 
-#include <openssl/ssl.h>
 #include <stdbool.h>
 
 #include "tls/identity.h"
@@ -18,7 +17,6 @@ struct name_entry {
     char *name; // NULL: an empty place of the table
     enum claim claim;
     const struct identity *identities[KEY_KINDS]; // at most one for each kind of key
-    SSL_CTX *answer; // for these identities; owned by who made it. NULL: the name is refused
 };
 struct name_table {
     struct name_entry *entries;

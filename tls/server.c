@@ -7,10 +7,12 @@
 
 #include "core/check.h"
 #include "core/hostname.h"
+#include "core/log.h"
 #include "tls/identity.h"
 #include "tls/layer.h"
 #include "tls/name_table.h"
 #include "tls/profile.h"
+#include "tls/reason.h"
 #include "tls/tickets.h"
 #include "tls/tls.h"
 #include "tls/wire.h"
@@ -20,7 +22,8 @@
 #define SECURE_HEAP_UNIT 64
 
 // One SSL_CTX for each combination of certificates that some name has: one of RSA and one of ECDSA, say. Handshakes
-// begin with `first`, which has none, and change to the answer for their name in the ClientHello callback.
+// begin with `first`, which has none, and change to the answer for their name in the ClientHello callback. An answer is made
+// when it is first needed: of 10,000 certificates a worker may use few.
 struct answer {
     struct answer *next;
     const struct identity *identities[KEY_KINDS];
@@ -30,7 +33,7 @@ struct tls_server {
     struct identity **identities; // usable ones, those of sites first
     size_t identity_count;
     struct name_table names;
-    struct answer *answers[256]; // by their first identity's address
+    struct answer *answers[1024]; // by the addresses of their identities
     SSL_CTX *first;
     SSL_CTX *fallback; // of `answers`, for names that nobody has; NULL: they are refused
     BIO_METHOD *wire_method;
@@ -45,9 +48,9 @@ static void load_directory(struct tls_server *t, struct files *files,
 static void load_one(struct tls_server *t, struct files *files,
                      const struct tls_identity_conf *conf, struct text *problems);
 static bool is_named_by_site(const struct tls_server_conf *conf, const char *path);
-static void make_answers(struct tls_server *t);
 static SSL_CTX *answer_for(struct tls_server *t,
                            const struct identity *const identities[KEY_KINDS]);
+static void use_identity(SSL_CTX *c, const struct identity *id);
 static SSL_CTX *new_settings(struct tls_server *t);
 static void choose_fallback(struct tls_server *t, const struct tls_server_conf *conf,
                             struct text *problems);
@@ -72,7 +75,6 @@ struct tls_server *tls_server_new(struct files *files, const struct tls_server_c
     if (conf->certificates && *conf->certificates) load_directory(t, files, conf, problems);
     t->first = new_settings(t);
     SSL_CTX_set_client_hello_cb(t->first, on_client_hello, t);
-    make_answers(t);
     if (!conf->strict_sni) choose_fallback(t, conf, problems);
     return t;
 }
@@ -172,13 +174,6 @@ static void load_one(struct tls_server *t, struct files *files,
     t->identities[t->identity_count++] = id;
 }
 
-static void make_answers(struct tls_server *t) {
-    for (size_t i = 0; i < t->names.size; i++) {
-        struct name_entry *e = &t->names.entries[i];
-        if (e->name && name_entry_is_usable(e)) e->answer = answer_for(t, e->identities);
-    }
-}
-
 static SSL_CTX *answer_for(struct tls_server *t,
                            const struct identity *const identities[KEY_KINDS]) {
     uintptr_t key = 0;
@@ -191,13 +186,21 @@ static SSL_CTX *answer_for(struct tls_server *t,
     CHECK(a);
     memcpy(a->identities, identities, sizeof a->identities);
     a->settings = new_settings(t);
-    for (int i = 0; i < KEY_KINDS; i++) {
-        const struct identity *id = identities[i];
-        if (id) CHECK(SSL_CTX_use_cert_and_key(a->settings, id->leaf, id->key, id->chain, 1) == 1);
-    }
+    for (int i = 0; i < KEY_KINDS; i++)
+        if (identities[i]) use_identity(a->settings, identities[i]);
     a->next = *place;
     *place = a;
     return a->settings;
+}
+
+// identity_load() has refused what OpenSSL would refuse here; should it know a further reason, the name has no certificate.
+static void use_identity(SSL_CTX *c, const struct identity *id) {
+    if (SSL_CTX_use_cert_and_key(c, id->leaf, id->key, id->chain, 1) == 1) return;
+    struct text why;
+    text_init(&why, 300);
+    reason_take_plain(&why);
+    log_error("%s: OpenSSL does not take it: %s", id->path, text_string(&why));
+    text_fini(&why);
 }
 
 static SSL_CTX *new_settings(struct tls_server *t) {
@@ -219,8 +222,8 @@ static void choose_fallback(struct tls_server *t, const struct tls_server_conf *
                             struct text *problems) {
     if (conf->default_name) {
         const struct name_entry *e = name_table_find(&t->names, slice_of(conf->default_name));
-        if (e && e->answer) {
-            t->fallback = e->answer;
+        if (e && name_entry_is_usable(e)) {
+            t->fallback = answer_for(t, e->identities);
             return;
         }
         text_printf(
@@ -233,7 +236,8 @@ static void choose_fallback(struct tls_server *t, const struct tls_server_conf *
         const struct name_entry *e =
             id->name_count > 0 ? name_table_find(&t->names, slice_of(id->names[0])) : NULL;
         only[id->kind] = id;
-        t->fallback = e && e->identities[id->kind] == id ? e->answer : answer_for(t, only);
+        bool is_of_entry = e && e->identities[id->kind] == id;
+        t->fallback = answer_for(t, is_of_entry ? e->identities : only);
     }
 }
 
@@ -248,7 +252,8 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg) {
     struct slice host = {name, len};
     if (len == 0 && sent.len > 0) return refuse(ssl, alert, SSL_AD_UNRECOGNIZED_NAME, sent);
     const struct name_entry *e = name_table_find(&t->names, host);
-    SSL_CTX *answer = e ? e->answer : t->fallback;
+    SSL_CTX *answer = t->fallback;
+    if (e) answer = name_entry_is_usable(e) ? answer_for(t, e->identities) : NULL;
     if (!answer) return refuse(ssl, alert, SSL_AD_UNRECOGNIZED_NAME, host);
     tls_layer_set_name(tls_layer_of(ssl), host);
     bind_sessions(ssl, host);

@@ -173,7 +173,12 @@ static void weak_keys_and_signatures_are_refused(void **state) {
     put_pem(t.files, "r.pem", "ck", &b, NULL);
     put_pem(t.files, "m.pem", "ck1", &c, (const struct made_cert *[]){&weak_middle});
     refuses(&t, "s.pem", "SHA-1");
-    refuses(&t, "r.pem", "its RSA key has 1024 bits");
+    refuses(&t, "r.pem", "its key is RSA 1024");
+    struct made_cert d = make_cert(
+        &(struct cert_recipe){.subject = "e.example", .issuer = &t.middle, .key = "P-192"});
+    put_pem(t.files, "e.pem", "ck", &d, NULL);
+    refuses(&t, "e.pem", "its key is EC P-192");
+    drop_cert(&d);
     refuses(&t, "m.pem", "the intermediate certificate \"Weak Middle\"");
     drop_cert(&a);
     drop_cert(&b);

@@ -82,7 +82,7 @@ static void each_fault_is_a_finding(void **state) {
     assert_int_equal(report(&f, "c12k", &old, NULL), VERDICT_FINDINGS);
     says(&f, "finding: certificate 1 expired on ");
     assert_int_equal(report(&f, "c12k", &weak, NULL), VERDICT_FINDINGS);
-    says(&f, "finding: certificate 1 is too weak: its RSA key has 1024 bits");
+    says(&f, "finding: certificate 1 is too weak: its key is RSA 1024");
     assert_int_equal(report(&f, "ck", &f.leaf, NULL), VERDICT_FINDINGS);
     says(&f, "finding: the chain is not complete: CN = Test Middle");
     assert_int_equal(report(&f, "c132", &deep, &low), VERDICT_FINDINGS);
