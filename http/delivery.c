@@ -20,12 +20,13 @@ struct delivery {
     struct generation *generation;
 };
 
+static int take_fd(int *fds, size_t fd_count);
+static bool is_whole(const struct delivery *d);
+
 struct delivery *delivery_new(unsigned number, struct slice path, int *fds, size_t fd_count) {
-    CHECK(fd_count == 1);
     struct delivery *d = calloc(1, sizeof *d);
     CHECK(d);
-    *d = (struct delivery){.number = number, .packed_fd = fds[0]};
-    fds[0] = -1;
+    *d = (struct delivery){.number = number, .packed_fd = take_fd(fds, fd_count)};
     d->path = strndup(path.at ? path.at : "", path.len);
     CHECK(d->path);
     return d;
@@ -44,14 +45,19 @@ void delivery_free(struct delivery *d) {
 
 void delivery_add_listener(struct delivery *d, struct order order, int *fds, size_t fd_count) {
     if (order.number != d->number) return;
-    CHECK(fd_count == 1 && order.value == d->listener_count && order.value < LISTENERS_MAX);
+    CHECK(order.value == d->listener_count && order.value < LISTENERS_MAX);
     d->listeners = realloc(d->listeners, (d->listener_count + 1) * sizeof *d->listeners);
     CHECK(d->listeners);
-    d->listeners[d->listener_count++] = fds[0];
-    fds[0] = -1;
+    d->listeners[d->listener_count++] = take_fd(fds, fd_count);
 }
 
 bool delivery_build(struct delivery *d, void *ticket_keys, struct text *errors) {
+    if (!is_whole(d)) {
+        text_printf(
+            errors,
+            "a process has no descriptor free for the new listeners and files (RLIMIT_NOFILE)\n");
+        return false;
+    }
     char why[256];
     struct files *files = files_unpack(d->packed_fd, why, sizeof why);
     close(d->packed_fd);
@@ -85,4 +91,18 @@ int delivery_take_listener(struct delivery *d, size_t index) {
     int fd = d->listeners[index];
     d->listeners[index] = -1;
     return fd;
+}
+
+// -1: it was lost on its way, because this process has as many open as it may.
+static int take_fd(int *fds, size_t fd_count) {
+    if (fd_count == 0) return -1;
+    int fd = fds[0];
+    fds[0] = -1;
+    return fd;
+}
+
+static bool is_whole(const struct delivery *d) {
+    for (size_t i = 0; i < d->listener_count; i++)
+        if (d->listeners[i] < 0) return false;
+    return d->packed_fd >= 0;
 }

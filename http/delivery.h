@@ -9,7 +9,7 @@
 // A generation on its way into a process: what the supervisor sent of it so far, then what was built from that.
 struct delivery;
 
-// The rest of an ORDER_LOAD: takes its descriptor.
+// The rest of an ORDER_LOAD: takes its descriptor. Descriptors that this process had no room for make the build fail.
 struct delivery *delivery_new(unsigned number, struct slice path, int *fds, size_t fd_count);
 void delivery_free(struct delivery *d); // what was not taken goes with it
 void delivery_add_listener(struct delivery *d, struct order order, int *fds, size_t fd_count);

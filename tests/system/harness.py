@@ -12,6 +12,7 @@
 import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -63,13 +64,13 @@ def can_connect(port):
 class Rsp:
     """A running rsp. Its folder holds rsp.lua, certs/, access.log and errors.log; it goes with stop()."""
 
-    def __init__(self, routes, workers=1, tls=False, certs=("localhost",), listen=None, build=None, log="", files=None):
+    def __init__(self, routes, workers=1, tls=False, certs=("localhost",), listen=None, build=None, log="", files=None, descriptors=None):
         self.folder = tempfile.mkdtemp(prefix="rsp-test-")
         os.chmod(self.folder, 0o755)
         self.http = free_port()
         self.https = free_port() if tls else None
         self.workers_wanted, self.build = workers, build
-        self.log_options, self.listen = log, listen
+        self.log_options, self.listen, self.descriptors = log, listen, descriptors
         self.certs = os.path.join(self.folder, "certs")
         os.mkdir(self.certs)
         for name in certs if tls else ():
@@ -105,7 +106,8 @@ class Rsp:
         with open(self.path("errors.log"), "ab") as out:
             self.process = subprocess.Popen(
                 [program("rsp", self.build), "-c", self.path("rsp.lua"), "--foreground", "--workers", str(self.workers_wanted)],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, cwd=self.folder)
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, cwd=self.folder,
+                preexec_fn=self.limit_descriptors if self.descriptors else None)
         try:
             wait_until(lambda: self.has_ended() or can_connect(self.http), 20, "listening")
             wait_until(lambda: self.has_ended() or len(self.workers()) == self.workers_wanted, 20, "all workers")
@@ -114,6 +116,9 @@ class Rsp:
             raise AssertionError("rsp does not start:\n" + self.errors()) from None
         if self.has_ended():
             raise AssertionError("rsp ended at its start:\n" + self.errors())
+
+    def limit_descriptors(self):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
 
     def has_ended(self):
         return self.process.poll() is not None
