@@ -6,6 +6,7 @@ set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_EXTENSIONS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_C_FLAGS_RELEASE "-O2 -g")
+set(CMAKE_INTERPROCEDURAL_OPTIMIZATION_RELEASE ON) # small functions of other files (buffers, clock) are inlined
 
 add_library(rsp_flags INTERFACE)
 target_compile_definitions(rsp_flags INTERFACE _GNU_SOURCE)
