@@ -38,6 +38,7 @@ struct loader {
     char *listen_port, *backend_address, *backend_port; // the format of 2013
     struct conf_spot old_format;
     struct pointers keyed;
+    struct pointers *tests; // of the word `test`; NULL: there is no such word
     bool has_functions;
     bool has_failed; // a file could not be run to its end
 };
@@ -45,8 +46,11 @@ struct loader {
 // Makes c->listens, c->pools, c->sites and c->router of what was read; checks what only the whole can tell.
 void loader_finish(struct loader *l);
 
+// A file of route tests: *tests gets its struct route_test, which the config owns.
+struct config *config_load_tests(struct files *files, const char *path, struct text *errors,
+                                 struct pointers *tests);
+
 // Words; each expects the loader in the registry (lua_load.c).
-void loader_set_words(struct loader *l);
 struct loader *loader_of(struct lua_State *L); // an error after loading
 // The spot of the declaration that called the running C function.
 struct conf_spot loader_spot(struct loader *l, struct lua_State *L, const char *word,
@@ -71,6 +75,8 @@ int word_site(struct lua_State *L);
 void site_add_simple(struct loader *l, const struct conf_spot *at, const char *name,
                      struct pool *pool);
 struct pool *pool_add_address(struct loader *l, const struct conf_spot *at, const char *text);
+// lua_test.c
+int word_test(struct lua_State *L);
 // lua_listen.c
 int word_listen(struct lua_State *L);
 void listen_add(struct loader *l, const struct conf_spot *at, struct slice text, bool is_tls,

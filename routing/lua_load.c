@@ -16,6 +16,8 @@
 
 enum { ERRORS_MAX_BYTES = 1 << 20, ARENA_MAX_BYTES = 2000u << 20 };
 
+static struct config *load_config(struct files *files, const char *name, struct slice text,
+                                  struct text *errors, struct pointers *tests);
 static bool load(struct loader *l, const char *path, struct slice text);
 static void run_file(struct loader *l, lua_State *L, const char *path, struct slice text);
 static int set_words(lua_State *L);
@@ -33,44 +35,22 @@ static int word_not_yet(lua_State *L);
 static char registry_key;
 
 struct config *config_load(struct files *files, const char *path, struct text *errors) {
+    return config_load_tests(files, path, errors, NULL);
+}
+
+struct config *config_load_tests(struct files *files, const char *path, struct text *errors,
+                                 struct pointers *tests) {
     struct slice text;
     char why[512];
-    if (!files_read(files, path, &text, why, sizeof why)) {
-        text_printf(errors, "%s\n1 error; nothing was loaded\n", why);
-        return NULL;
-    }
-    return config_load_text(files, path, text, errors);
+    if (files_read(files, path, &text, why, sizeof why))
+        return load_config(files, path, text, errors, tests);
+    text_printf(errors, "%s\n1 error; nothing was loaded\n", why);
+    return NULL;
 }
 
 struct config *config_load_text(struct files *files, const char *name, struct slice text,
                                 struct text *errors) {
-    struct arena *a = arena_new(4096, ARENA_MAX_BYTES);
-    struct loader l = {.arena = a, .files = files, .conf = conf_new(a)};
-    l.script = script_new(&SCRIPT_LIMITS);
-    l.config = arena_zalloc(a, sizeof *l.config);
-    l.config->router = arena_zalloc(a, sizeof *l.config->router);
-    l.config->router->arena = a;
-    l.config->path = arena_string(a, slice_of(name));
-    conf_set_defaults(&GLOBAL_SETTINGS, l.config);
-    conf_set_defaults(&TLS_SETTINGS, &l.config->tls);
-    conf_set_defaults(&LOG_SETTINGS, &l.config->log);
-    conf_set_defaults(&ADMIN_SETTINGS, &l.config->admin);
-    bool is_good = load(&l, name, text);
-    size_t count = conf_error_count(l.conf);
-    if (!is_good) {
-        conf_print_errors(l.conf, errors);
-        text_printf(errors, "%zu error%s; nothing was loaded\n", count, count == 1 ? "" : "s");
-    }
-    struct config *config = l.config;
-    config->router->script = l.script;
-    conf_free(l.conf);
-    free(l.listens.at);
-    free(l.pools.at);
-    free(l.sites.at);
-    free(l.keyed.at);
-    if (is_good) return config;
-    config_free(config);
-    return NULL;
+    return load_config(files, name, text, errors, NULL);
 }
 
 struct loader *loader_of(struct lua_State *L) {
@@ -102,6 +82,37 @@ void pointers_add(struct pointers *list, void *pointer) {
         CHECK(list->at);
     }
     list->at[list->count++] = pointer;
+}
+
+static struct config *load_config(struct files *files, const char *name, struct slice text,
+                                  struct text *errors, struct pointers *tests) {
+    struct arena *a = arena_new(4096, ARENA_MAX_BYTES);
+    struct loader l = {.arena = a, .files = files, .conf = conf_new(a), .tests = tests};
+    l.script = script_new(&SCRIPT_LIMITS);
+    l.config = arena_zalloc(a, sizeof *l.config);
+    l.config->router = arena_zalloc(a, sizeof *l.config->router);
+    l.config->router->arena = a;
+    l.config->path = arena_string(a, slice_of(name));
+    conf_set_defaults(&GLOBAL_SETTINGS, l.config);
+    conf_set_defaults(&TLS_SETTINGS, &l.config->tls);
+    conf_set_defaults(&LOG_SETTINGS, &l.config->log);
+    conf_set_defaults(&ADMIN_SETTINGS, &l.config->admin);
+    bool is_good = load(&l, name, text);
+    size_t count = conf_error_count(l.conf);
+    if (!is_good) {
+        conf_print_errors(l.conf, errors);
+        text_printf(errors, "%zu error%s; nothing was loaded\n", count, count == 1 ? "" : "s");
+    }
+    struct config *config = l.config;
+    config->router->script = l.script;
+    conf_free(l.conf);
+    free(l.listens.at);
+    free(l.pools.at);
+    free(l.sites.at);
+    free(l.keyed.at);
+    if (is_good) return config;
+    config_free(config);
+    return NULL;
 }
 
 static bool load(struct loader *l, const char *path, struct slice text) {
@@ -161,6 +172,10 @@ static int set_words(lua_State *L) {
         lua_pushstring(L, later[i]);
         lua_pushcclosure(L, word_not_yet, 1);
         script_set_name(l->script, later[i]);
+    }
+    if (l->tests) {
+        lua_pushcfunction(L, word_test);
+        script_set_name(l->script, "test");
     }
     lua_answer_set_names(L);
     return 0;

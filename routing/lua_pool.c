@@ -18,7 +18,7 @@ enum { MEMBERS_MAX = 10000 };
 static const char type_name[] = "rsp.pool";
 static char pools_key;
 
-static struct pool *named_pool(struct loader *l, lua_State *L, const char *name);
+static struct pool *named_pool(struct loader *l, lua_State *L, const char *key, const char *name);
 static int declare_pool(lua_State *L);
 static int get_pool(lua_State *L);
 static void read_pool(struct loader *l, lua_State *L, int index, const struct conf_spot *at,
@@ -41,13 +41,14 @@ struct pool *pool_at(struct lua_State *L, int index) {
 int word_pool(struct lua_State *L) {
     struct loader *l = loader_of(L);
     const char *name = luaL_checkstring(L, 1);
-    named_pool(l, L, name);
+    named_pool(l, L, name, name);
     return 1;
 }
 
 struct pool *pool_read_to(struct loader *l, struct lua_State *L, int index,
                           const struct conf_spot *at) {
     index = lua_absindex(L, index);
+    int top = lua_gettop(L);
     struct pool *p = pool_at(L, index);
     if (p) return p;
     int type = lua_type(L, index);
@@ -58,8 +59,8 @@ struct pool *pool_read_to(struct loader *l, struct lua_State *L, int index,
     }
     // The same addresses written again are the same pool.
     const char *name = type == LUA_TSTRING ? lua_tostring(L, index) : address_list_name(L, index);
-    p = named_pool(l, L, lua_pushfstring(L, "%s", name));
-    lua_pop(L, 2);
+    p = named_pool(l, L, lua_pushfstring(L, "to %s", name), name);
+    lua_settop(L, top);
     if (p->place.line > 0) return p;
     const struct conf_spot *root = at;
     while (root->up) root = root->up;
@@ -85,10 +86,10 @@ struct pool *pool_add_address(struct loader *l, const struct conf_spot *at, cons
     return p;
 }
 
-// Pushes the Lua value of the pool of this name.
-static struct pool *named_pool(struct loader *l, lua_State *L, const char *name) {
+// Pushes the Lua value of the pool that is kept under this key.
+static struct pool *named_pool(struct loader *l, lua_State *L, const char *key, const char *name) {
     push_pools(L);
-    if (lua_getfield(L, -1, name) == LUA_TNIL) {
+    if (lua_getfield(L, -1, key) == LUA_TNIL) {
         lua_pop(L, 1);
         struct pool *p = arena_zalloc(l->arena, sizeof *p);
         p->name = arena_string(l->arena, slice_of(name));
@@ -107,7 +108,7 @@ static struct pool *named_pool(struct loader *l, lua_State *L, const char *name)
         }
         lua_setmetatable(L, -2);
         lua_pushvalue(L, -1);
-        lua_setfield(L, -3, name);
+        lua_setfield(L, -3, key);
     }
     lua_remove(L, -2);
     return *(struct pool **)lua_touserdata(L, -1);

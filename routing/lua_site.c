@@ -350,6 +350,8 @@ static void read_paths(struct reading *r, const struct conf_spot *at) {
         lua_settop(r->L, table + 1);
     }
     if (count == 0) conf_error(l->conf, at, "is empty");
+    // Lua's tables have no order, the file has.
+    if (!r->tree) path_tree_sort(inner.tree);
 }
 
 // One path; its table is on top of the stack. r->rule is what it inherits from, and what its pattern is put behind.

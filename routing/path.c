@@ -4,6 +4,7 @@
 #include "routing/path.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 
 struct node;
 struct child {
@@ -41,6 +42,7 @@ struct search {
 
 static bool check_segment(struct slice pattern, struct slice segment, bool is_last,
                           struct text *why);
+static int compare_places(const void *a, const void *b);
 static bool is_capture(struct slice segment);
 static struct slice without_slash(struct slice path);
 static struct node *child_of(struct path_tree *t, struct arena *a, struct node *n,
@@ -164,6 +166,10 @@ struct rule *path_tree_rule(const struct path_tree *t, size_t i) {
     return t->rules[i];
 }
 
+void path_tree_sort(struct path_tree *t) {
+    qsort(t->rules, t->count, sizeof *t->rules, compare_places);
+}
+
 bool path_decode(struct arena *a, struct slice s, struct slice *out) {
     *out = s;
     if (slice_find(s, '%') < 0) return true;
@@ -182,6 +188,12 @@ bool path_decode(struct arena *a, struct slice s, struct slice *out) {
     }
     *out = (struct slice){at, len};
     return true;
+}
+
+static int compare_places(const void *a, const void *b) {
+    const struct rule *p = *(struct rule *const *)a, *q = *(struct rule *const *)b;
+    if (p->place.line != q->place.line) return p->place.line < q->place.line ? -1 : 1;
+    return strcmp(p->pattern, q->pattern);
 }
 
 static bool check_segment(struct slice pattern, struct slice segment, bool is_last,

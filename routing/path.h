@@ -49,7 +49,8 @@ enum path_match path_tree_find(const struct path_tree *t, struct arena *a, struc
 size_t path_tree_list(const struct path_tree *t, struct arena *a, struct slice path,
                       struct rule **rules, size_t max);
 size_t path_tree_count(const struct path_tree *t);
-struct rule *path_tree_rule(const struct path_tree *t, size_t i); // in the order of adding
+struct rule *path_tree_rule(const struct path_tree *t, size_t i);
+void path_tree_sort(struct path_tree *t); // path_tree_rule() in the order of the file from now on
 
 // Percent-decoded once. False on a broken escape or %00; *out is `s` itself when nothing was encoded.
 bool path_decode(struct arena *a, struct slice s, struct slice *out);

@@ -1,0 +1,147 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "routing/probe.h"
+
+static bool get_field(void *fields, struct slice name, unsigned nth, struct slice *value);
+static void set_field(void *fields, struct slice name, const struct slice *value);
+static bool field_at(void *fields, unsigned i, struct slice *name, struct slice *value);
+static bool split_url(struct route_request *r, struct arena *a, struct slice url);
+
+static const struct {
+    int status;
+    const char *text;
+} refusals[] = {
+    [REFUSED_NO_SITE] = {404, "there is no site of that name"},
+    [REFUSED_NO_PATH] = {404, "no rule of the site fits this path"},
+    [REFUSED_DENIED] = {403, "access is denied"},
+    [REFUSED_BAD_KEY] = {400, "the key is not a host name"},
+    [REFUSED_SCRIPT] = {500, "the function of the rule failed (see the error log)"},
+    [REFUSED_BAD_PATH] = {400, "the path can be read in two ways, which fit different rules"},
+    [REFUSED_NEEDS_HTTPS] = {301, "the site wants HTTPS"},
+};
+
+bool probe_init(struct probe *p, struct arena *a, struct slice method, struct slice url,
+                const struct address *from, struct text *why) {
+    *p = (struct probe){.arena = a};
+    p->request = (struct route_request){.id = SLICE("explain"),
+                                        .method = method,
+                                        .client = &p->client,
+                                        .field = get_field,
+                                        .set_field = set_field,
+                                        .field_at = field_at,
+                                        .fields = p};
+    if (from)
+        p->client = *from;
+    else
+        address_parse(SLICE("127.0.0.1:0"), &p->client);
+    struct route_request *r = &p->request;
+    for (size_t i = 0; i < url.len; i++) {
+        unsigned char c = (unsigned char)url.at[i];
+        if (c > 0x20 && c < 0x7f && c != '#') continue;
+        text_printf(why, "a URL has no spaces, no fragment and no bytes beyond ASCII: '%.*s'",
+                    SLICE_ARGS(url));
+        return false;
+    }
+    if (method.len == 0 || !split_url(r, a, url)) {
+        text_printf(why, "'%.*s' is no URL: write http://host/path or https://host/path",
+                    SLICE_ARGS(url));
+        return false;
+    }
+    r->host = (struct slice){p->host, hostname_normalise(r->authority, p->host)};
+    if (r->host.len == 0) {
+        text_printf(why, "'%.*s' is no host name", SLICE_ARGS(r->authority));
+        return false;
+    }
+    probe_add_field(p, SLICE("host"), r->authority);
+    return true;
+}
+
+void probe_add_field(struct probe *p, struct slice name, struct slice value) {
+    if (p->field_count < PROBE_FIELDS_MAX)
+        p->fields[p->field_count++] = (struct probe_field){name, value, false};
+}
+
+struct probe_choice probe_choose(const struct route_answer *answer, struct arena *a) {
+    struct pool pool = *answer->pool;
+    size_t count = pool.member_count;
+    struct probe_choice choice = {NULL, NULL};
+    struct route_answer copy = *answer;
+    pool.members = arena_alloc(a, (count + 1) * sizeof *pool.members);
+    memcpy(pool.members, answer->pool->members, count * sizeof *pool.members);
+    if (copy.fixed) copy.fixed = &pool.members[copy.fixed->index];
+    uint64_t *tried = arena_zalloc(a, (count + 63) / 64 * sizeof *tried + 8);
+    const struct member *first = pool_choose(&pool, &copy, tried);
+    if (!first) return choice;
+    choice.chosen = &answer->pool->members[first->index];
+    tried[first->index / 64] |= (uint64_t)1 << first->index % 64;
+    const struct member *next = pool_choose(&pool, &copy, tried);
+    if (next) choice.next = &answer->pool->members[next->index];
+    return choice;
+}
+
+int refused_status(enum refused why) {
+    return refusals[why].status;
+}
+
+const char *refused_text(enum refused why) {
+    return refusals[why].text;
+}
+
+static bool split_url(struct route_request *r, struct arena *a, struct slice url) {
+    if (slice_starts_with(url, SLICE("https://")))
+        r->scheme = SLICE("https");
+    else if (slice_starts_with(url, SLICE("http://")))
+        r->scheme = SLICE("http");
+    else
+        return false;
+    struct slice rest = slice_skip(url, r->scheme.len + 3);
+    size_t len = 0;
+    while (len < rest.len && rest.at[len] != '/' && rest.at[len] != '?') len++;
+    r->client_tls = r->scheme.len == 5;
+    r->authority = (struct slice){rest.at, len};
+    r->uri = slice_skip(rest, len);
+    if (r->uri.len == 0 || r->uri.at[0] != '/')
+        r->uri = arena_printf(a, "/%.*s", SLICE_ARGS(r->uri));
+    r->query = r->uri;
+    r->path = slice_cut(&r->query, '?');
+    ptrdiff_t colon = slice_find(r->authority, ':');
+    uint64_t port;
+    r->local_port = r->client_tls ? 443 : 80;
+    if (colon >= 0 && r->authority.at[0] != '[' &&
+        slice_to_u64(slice_skip(r->authority, (size_t)colon + 1), &port) && port < 65536)
+        r->local_port = (int)port;
+    return slice_find(r->authority, '@') < 0;
+}
+
+static bool get_field(void *fields, struct slice name, unsigned nth, struct slice *value) {
+    struct probe *p = fields;
+    for (unsigned i = 0; i < p->field_count; i++) {
+        if (!p->fields[i].value.at || !slice_equals_nocase(p->fields[i].name, name)) continue;
+        if (nth-- > 0) continue;
+        *value = p->fields[i].value;
+        return true;
+    }
+    return false;
+}
+
+// A removed field stays as one without a value.
+static void set_field(void *fields, struct slice name, const struct slice *value) {
+    struct probe *p = fields;
+    for (unsigned i = 0; i < p->field_count; i++)
+        if (slice_equals_nocase(p->fields[i].name, name))
+            p->fields[i] = p->fields[--p->field_count], i--;
+    probe_add_field(p, name, value ? *value : (struct slice){NULL, 0});
+    p->fields[p->field_count - 1].is_set = true;
+}
+
+static bool field_at(void *fields, unsigned i, struct slice *name, struct slice *value) {
+    struct probe *p = fields;
+    for (unsigned j = 0; j < p->field_count; j++) {
+        if (!p->fields[j].value.at || i-- > 0) continue;
+        *name = p->fields[j].name;
+        *value = p->fields[j].value;
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,162 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "routing/route_test.h"
+
+#include <stdlib.h>
+
+#include "routing/loader.h"
+#include "routing/path.h"
+#include "routing/probe.h"
+
+struct outcome {
+    struct probe probe;
+    struct route_answer answer;
+    const struct member *backend;
+    const struct rule *path;
+};
+
+static bool run_test(const struct config *c, const struct route_test *test, struct text *why);
+static bool ask(const struct config *c, const struct route_test *test, struct slice line,
+                struct arena *a, struct outcome *o, struct text *why);
+static bool meets(const struct route_test *test, const struct outcome *o, struct slice line,
+                  struct text *why);
+static struct slice found(const struct outcome *o, enum expectation e);
+static int status_of(const struct route_answer *answer);
+static bool has_same_backend(const struct outcome *o, const struct outcome *first,
+                             struct slice line, struct text *why);
+
+int route_tests_run(struct files *files, const char *path, struct text *out) {
+    struct pointers tests = {NULL, 0, 0};
+    struct config *c = config_load_tests(files, path, out, &tests);
+    int failed = c ? 0 : -1;
+    for (size_t i = 0; c && i < tests.count; i++) {
+        const struct route_test *test = tests.at[i];
+        struct text why;
+        text_init(&why, 8192);
+        if (run_test(c, test, &why)) {
+            text_printf(out, "ok      %s\n", test->name);
+        } else {
+            failed++;
+            text_printf(out, "FAILED  %s (%s:%d): %s\n", test->name, test->place.file,
+                        test->place.line, text_string(&why));
+        }
+        text_fini(&why);
+    }
+    if (c) text_printf(out, "%zu passed, %d failed\n", tests.count - (size_t)failed, failed);
+    free(tests.at);
+    config_free(c);
+    return failed;
+}
+
+static bool run_test(const struct config *c, const struct route_test *test, struct text *why) {
+    struct arena *a = arena_new(65536, 64u << 20);
+    struct outcome *first = NULL;
+    bool is_good = true;
+    for (size_t i = 0; is_good && i < test->request_count; i++) {
+        struct outcome *o = arena_zalloc(a, sizeof *o);
+        is_good =
+            ask(c, test, test->requests[i], a, o, why) && meets(test, o, test->requests[i], why);
+        if (is_good && test->is_same_backend)
+            is_good = has_same_backend(o, first, test->requests[i], why);
+        if (!first) first = o;
+    }
+    arena_free(a);
+    return is_good;
+}
+
+static bool ask(const struct config *c, const struct route_test *test, struct slice line,
+                struct arena *a, struct outcome *o, struct text *why) {
+    struct slice url = line, method = slice_cut(&url, ' ');
+    struct address from;
+    bool has_from = test->from && (address_parse_ip(slice_of(test->from), 0, &from) ||
+                                   address_parse(slice_of(test->from), &from));
+    if (!url.at) {
+        url = method;
+        method = SLICE("GET");
+    }
+    if (test->from && !has_from) {
+        text_printf(why, "from = \"%s\" is no address", test->from);
+        return false;
+    }
+    if (!probe_init(&o->probe, a, method, slice_trim(url), has_from ? &from : NULL, why))
+        return false;
+    for (unsigned i = 0; i < test->field_count; i++)
+        probe_add_field(&o->probe, test->fields[i].name, test->fields[i].value);
+    route_decide(c, &o->probe.request, a, &o->answer);
+    if (o->answer.kind == ANSWER_POOL) o->backend = probe_choose(&o->answer, a).chosen;
+    const struct site *site = o->answer.site;
+    struct rule *rule = NULL;
+    struct captures captures;
+    if (site && site->rule->action == ACTION_PATHS &&
+        path_tree_find(site->rule->paths, a, o->probe.request.path, &rule, &captures) == PATH_FOUND)
+        o->path = rule;
+    return true;
+}
+
+static bool meets(const struct route_test *test, const struct outcome *o, struct slice line,
+                  struct text *why) {
+    static const char *const names[] = {"location", "body", "pool", "backend",
+                                        "key",      "site", "path"};
+    int status = status_of(&o->answer);
+    if (test->status && status == 0) {
+        text_printf(why, "%.*s: expected status %u, but pool \"%s\" answers", SLICE_ARGS(line),
+                    test->status, o->answer.pool->name);
+        return false;
+    }
+    if (test->status && (unsigned)status != test->status) {
+        text_printf(why, "%.*s: expected status %u, found %d%s%s", SLICE_ARGS(line), test->status,
+                    status, o->answer.kind == ANSWER_REFUSED ? ": " : "",
+                    o->answer.kind == ANSWER_REFUSED ? refused_text(o->answer.refused) : "");
+        return false;
+    }
+    for (int e = 0; e < EXPECT_COUNT; e++) {
+        struct slice is = found(o, (enum expectation)e);
+        if (!test->expect[e] || slice_equals(is, slice_of(test->expect[e]))) continue;
+        text_printf(why, "%.*s: expected %s \"%s\", found %s%.*s%s", SLICE_ARGS(line), names[e],
+                    test->expect[e], is.at ? "\"" : "none", SLICE_ARGS(is), is.at ? "\"" : "");
+        return false;
+    }
+    return true;
+}
+
+static struct slice found(const struct outcome *o, enum expectation e) {
+    const struct route_answer *answer = &o->answer;
+    switch (e) {
+    case EXPECT_LOCATION: return answer->location;
+    case EXPECT_BODY: return answer->body;
+    case EXPECT_POOL: return slice_of(answer->pool ? answer->pool->name : NULL);
+    case EXPECT_BACKEND: return slice_of(o->backend ? o->backend->text : NULL);
+    case EXPECT_KEY: return answer->key;
+    case EXPECT_SITE: return slice_of(answer->site ? answer->site->name : NULL);
+    case EXPECT_PATH: return slice_of(o->path ? o->path->pattern : NULL);
+    case EXPECT_COUNT: break;
+    }
+    return (struct slice){NULL, 0};
+}
+
+// 0: the backend's.
+static int status_of(const struct route_answer *answer) {
+    if (answer->kind == ANSWER_POOL) return 0;
+    if (answer->kind == ANSWER_REFUSED) return refused_status(answer->refused);
+    return answer->status;
+}
+
+static bool has_same_backend(const struct outcome *o, const struct outcome *first,
+                             struct slice line, struct text *why) {
+    if (!o->backend) {
+        text_printf(why, "%.*s: goes to no backend", SLICE_ARGS(line));
+        return false;
+    }
+    bool is_certain = o->answer.fixed || o->answer.pool->member_count == 1 ||
+                      (o->answer.pool->balance == BALANCE_HASH && o->answer.key.at);
+    if (!is_certain) {
+        text_printf(why, "%.*s: pool \"%s\" does not choose by a key", SLICE_ARGS(line),
+                    o->answer.pool->name);
+        return false;
+    }
+    if (!first || first->backend == o->backend) return true;
+    text_printf(why, "%.*s: goes to %s, the first one to %s", SLICE_ARGS(line), o->backend->text,
+                first->backend->text);
+    return false;
+}

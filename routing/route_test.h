@@ -1,0 +1,33 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "routing/decide.h"
+
+// One `test "name" { ... }` of a file of route tests.
+
+enum { TEST_FIELDS_MAX = 16 };
+enum expectation {
+    EXPECT_LOCATION,
+    EXPECT_BODY,
+    EXPECT_POOL,
+    EXPECT_BACKEND,
+    EXPECT_KEY,
+    EXPECT_SITE,
+    EXPECT_PATH,
+    EXPECT_COUNT
+};
+
+struct route_test {
+    struct place place;
+    char *name;
+    struct slice *requests; // "METHOD URL"
+    size_t request_count;
+    bool is_same_backend;
+    char *from;
+    struct answer_field fields[TEST_FIELDS_MAX];
+    unsigned field_count;
+    unsigned status; // 0: not asked
+    char *expect[EXPECT_COUNT];
+};

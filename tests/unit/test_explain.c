@@ -1,0 +1,184 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <unistd.h>
+
+#include "tests/unit/routing_fixture.h"
+
+static const char hosting[] =
+    "local apps = pool \"apps\" { \"10.2.0.11:8000\", \"10.2.0.12:8000\", \"10.2.0.13:8000\",\n"
+    "  balance = \"hash\", key = \"{host}\" }\n"
+    "site \"www.pythonanywhere.example\" {\n"
+    "  paths = {\n"
+    "    [\"/user/*/webapps/{domain}/reload\"] = { to = apps, key = \"{domain}\" },\n"
+    "    [\"/*\"] = { to = apps },\n"
+    "  },\n"
+    "}\n"
+    "site \"*\" { to = apps }\n";
+
+static void expect_explanation(const char *lua, const char *method, const char *url,
+                               const char *wanted) {
+    struct fixture f = load_good(lua);
+    struct text out;
+    text_init(&out, 1 << 16);
+    assert_true(route_explain(f.config, slice_of(method), slice_of(url), NULL, &out));
+    assert_string_equal(text_string(&out), wanted);
+    text_fini(&out);
+    unload(&f);
+}
+
+static void explain_says_which_rule_and_backend_and_why(void **state) {
+    (void)state;
+    expect_explanation(
+        hosting, "POST",
+        "https://www.pythonanywhere.example/user/Alice/webapps/Alice.Example.ORG/reload",
+        "POST https://www.pythonanywhere.example/user/Alice/webapps/Alice.Example.ORG/reload from "
+        "127.0.0.1\n"
+        "  host     www.pythonanywhere.example\n"
+        "  site     \"www.pythonanywhere.example\" (rsp.lua:3)\n"
+        "  path     \"/user/*/webapps/{domain}/reload\" (rsp.lua:5)\n"
+        "  {domain} Alice.Example.ORG\n"
+        "  over     path \"/*\" (rsp.lua:6)\n"
+        "  over     site \"*\" (rsp.lua:9)\n"
+        "  does     to\n"
+        "  pool     \"apps\" (rsp.lua:1): hash of 3\n"
+        "  key      alice.example.org ({domain}, hash b327d0ec47d3c810)\n"
+        "  backend  10.2.0.12:8000 (distance 0.0973, weight 1)\n"
+        "  then     10.2.0.13:8000 (distance 0.3364, weight 1)\n"
+        "  adds     x-forwarded-for: 127.0.0.1\n"
+        "  adds     x-forwarded-proto: https\n"
+        "  adds     x-forwarded-host: www.pythonanywhere.example\n"
+        "  adds     x-request-id, via\n");
+}
+
+static void explain_says_what_a_redirect_answers(void **state) {
+    (void)state;
+    expect_explanation("site \"www.example.com\" { redirect = \"https://example.com{uri}\" }",
+                       "GET", "http://www.example.com/a?b=1",
+                       "GET http://www.example.com/a?b=1 from 127.0.0.1\n"
+                       "  host     www.example.com\n"
+                       "  site     \"www.example.com\" (rsp.lua:1)\n"
+                       "  does     redirect\n"
+                       "  answer   301, location: https://example.com/a?b=1\n");
+}
+
+static void explain_refuses_what_is_no_url(void **state) {
+    (void)state;
+    struct fixture f = load_good(hosting);
+    struct text out;
+    text_init(&out, 1 << 16);
+    static const char *const urls[] = {
+        "", "example.com/", "ftp://x/", "http:///x", "http://a b/", "http://u@h/", "http://x/#f"};
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++)
+        assert_false(route_explain(f.config, SLICE("GET"), slice_of(urls[i]), NULL, &out));
+    text_fini(&out);
+    unload(&f);
+}
+
+static int run_tests_of(const char *lua, struct text *out) {
+    char path[] = "/tmp/rsp-route-test-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, lua, strlen(lua)), strlen(lua));
+    close(fd);
+    struct files *files = files_new();
+    text_init(out, 1 << 16);
+    int failed = route_tests_run(files, path, out);
+    files_free(files);
+    unlink(path);
+    return failed;
+}
+
+static void route_tests_pass_and_fail(void **state) {
+    (void)state;
+    struct text lua, out;
+    text_init(&lua, 1 << 16);
+    text_printf(
+        &lua, "%s%s", hosting,
+        "site \"www.example.com\" { redirect = \"https://example.com{uri}\" }\n"
+        "test \"an app and its reload share one server\" { same_backend = {\n"
+        "  \"GET https://alice.example.org/\",\n"
+        "  \"POST https://www.pythonanywhere.example/user/Alice/webapps/Alice.Example.ORG/reload\" "
+        "} }\n"
+        "test \"www goes to the bare name\" { request = \"GET https://www.example.com/a?b=1\",\n"
+        "  expect = { status = 301, location = \"https://example.com/a?b=1\", site = "
+        "\"www.example.com\" } }\n"
+        "test \"wrong\" { request = \"GET https://www.example.com/\", expect = { status = 302 } }\n"
+        "test \"also wrong\" { request = \"GET https://a.example/\", expect = { pool = \"web\" } "
+        "}\n");
+    assert_int_equal(run_tests_of(text_string(&lua), &out), 2);
+    assert_non_null(strstr(text_string(&out), "ok      an app and its reload share one server\n"));
+    assert_non_null(strstr(text_string(&out), "ok      www goes to the bare name\n"));
+    assert_non_null(strstr(text_string(&out),
+                           "GET https://www.example.com/: expected status 302, found 301\n"));
+    assert_non_null(
+        strstr(text_string(&out), "expected pool \"web\", found \"apps\"\n2 passed, 2 failed\n"));
+    text_fini(&out);
+    text_fini(&lua);
+}
+
+static void route_tests_of_a_broken_file_say_so(void **state) {
+    (void)state;
+    struct text out;
+    assert_int_equal(run_tests_of("test \"x\" { reqest = \"GET http://a/\" }", &out), -1);
+    assert_non_null(
+        strstr(text_string(&out), "test \"x\": unknown key 'reqest' (did you mean 'request'?)"));
+    text_fini(&out);
+}
+
+static void what_is_printed_loads_again_to_the_same(void **state) {
+    (void)state;
+    struct fixture f = load_good(
+        "workers = 3 user = \"www\"\n"
+        "listen { http = { 8080, \"127.0.0.1:8081\", \"unix:/tmp/x.sock\" }, https = 8443, trust = "
+        "{ \"10.0.0.0/8\", \"::1\" },\n"
+        "  proxy_protocol = true, limits = { head = \"64k\" }, timeout = { head = \"5s\" } }\n"
+        "tls { certificates = \"/etc/certs/\", default = \"Example.COM\", profile = \"modern\" }\n"
+        "log { access = \"off\", level = \"warn\" }\n"
+        "admin { socket = \"/run/rsp.sock\" }\n"
+        "local p = pool \"web\" { { \"https://10.0.0.1:443\", weight = 3 }, \"app:80\", balance = "
+        "\"hash\", key = \"{cookie.s}\",\n"
+        "  tls = { name = \"x.example\", verify = false }, proxy_protocol = \"v2\", idle = \"5s\" "
+        "}\n"
+        "site \"a.example\" { to = p, key = \"{header.x-key}\", deny = \"10.0.0.0/8\", tls = { "
+        "cert = \"a.pem\" } }\n"
+        "site \"*.b.example\" { allow = { \"all\" }, timeout = { connect = \"1s\" }, paths = {\n"
+        "  [\"/x/{y}/*\"] = { redirect = { 308, \"https://{host}/{y}\" }, limits = { body = \"1m\" "
+        "} },\n"
+        "  [\"/\"] = { respond = { 200, \"a\\n\\\"b\\\"\\0\", [\"content-type\"] = \"text/html\" } "
+        "} } }\n"
+        "site \"c.example\" { to = { \"10.0.0.1:1\", { \"10.0.0.2:1\", weight = 2 } } }\n"
+        "site \"*\" { to = \"127.0.0.1:1\", forwarded = true, keep_host = false, retry = 0 }\n");
+    struct text first, second;
+    text_init(&first, 1 << 20);
+    text_init(&second, 1 << 20);
+    config_print(f.config, &first);
+    struct fixture again = load_good(text_string(&first));
+    config_print(again.config, &second);
+    // The places differ.
+    char *p = first.at, *q = second.at;
+    for (; *p && *q; p++, q++) {
+        if (strncmp(p, "-- rsp.lua:", 11) == 0) {
+            assert_memory_equal(p, q, 11);
+            p += strcspn(p, "\n");
+            q += strcspn(q, "\n");
+        }
+        assert_int_equal(*p, *q);
+    }
+    unload(&again);
+    text_fini(&first);
+    text_fini(&second);
+    unload(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(explain_says_which_rule_and_backend_and_why),
+        cmocka_unit_test(explain_says_what_a_redirect_answers),
+        cmocka_unit_test(explain_refuses_what_is_no_url),
+        cmocka_unit_test(route_tests_pass_and_fail),
+        cmocka_unit_test(route_tests_of_a_broken_file_say_so),
+        cmocka_unit_test(what_is_printed_loads_again_to_the_same),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
