@@ -13,7 +13,7 @@
 enum {
     ANSWERS_MS = 35000, // a process that does not answer is killed before
     REQUESTS_MAX = 64,
-    DEATHS_MAX = 3, // of processes while one reload is brought to them
+    DEATHS_MAX = 3, // of processes at the start, or while one reload is brought to them
     TEXT_MAX = 1 << 20
 };
 
@@ -245,7 +245,7 @@ static void on_unbuilt(void *arg, const char *role, unsigned number, struct slic
 
 static void on_death(void *arg, const char *role, const char *end) {
     struct reload *r = arg;
-    if (r->state == RELOAD_STARTING) {
+    if (r->state == RELOAD_STARTING && ++r->deaths > DEATHS_MAX) {
         r->conf.on_start_failed(r->conf.arg);
     } else if (r->state == RELOAD_BUILDING && ++r->deaths > DEATHS_MAX) {
         text_printf(&r->errors, "%s ended while it built the new generation: %s\n", role, end);
