@@ -117,14 +117,14 @@ class KilledBackend(SystemTest):
         out = load.communicate(timeout=60)[0]
         self.assertNotIn("Socket errors", out)
         self.assertEqual(rsp.worker(), worker, "the worker died")
-        statuses = {}
-        for line in rsp.access_lines():
-            status = re.search(r'" (\d{3}) ', line).group(1)
-            statuses[status] = statuses.get(status, 0) + 1
-            if status != "200":
-                self.assertRegex(line, r"reason=[A-Z]")
-        self.assertLessEqual(set(statuses), {"200", "502"}, statuses)
-        self.assertLess(statuses.get("502", 0), 200, statuses)
+        self.assertLessEqual({status for status, _ in map(self.outcome, rsp.access_lines())}, {"200", "502", "000"})
+        reasons = {reason for status, reason in map(self.outcome, rsp.access_lines()) if status != "200"}
+        # those that wrk left open at its end are CLIENT_GONE
+        self.assertLessEqual(reasons, {"CONNECT", "BACKEND_CLOSED", "BACKEND_STALE", "ANSWER_CUT", "CLIENT_GONE"})
+
+    @staticmethod
+    def outcome(line):
+        return re.search(r'" (\d{3}) .* reason=(\S+)', line).groups()
 
     def test_no_post_reaches_two_backends_when_one_dies(self):
         dying = self.backend(respond(echo))

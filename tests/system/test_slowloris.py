@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 
-from backends import always, answer
 from harness import SystemTest, main
 from load import wrk
 
@@ -67,7 +66,7 @@ class Attack:
 
 class Slowloris(SystemTest):
     def test_slow_heads_are_closed_at_the_deadline_and_others_do_not_notice(self):
-        rsp = self.rsp(self.site(self.backend(always(answer(200, b"page")))), build="release")
+        rsp = self.rsp('site "*" { respond = { 200, "page" } }', build="release")
         url = f"http://127.0.0.1:{rsp.http}/"
         wrk(url, 1, 16)
         alone = min(wrk(url, 3, 16)[2] for _ in range(2))

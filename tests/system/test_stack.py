@@ -20,7 +20,7 @@ user root; daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/
 events {{ worker_connections 512; }}
 http {{
   access_log off; default_type application/octet-stream; types {{ text/html html; text/css css; text/plain txt; }}
-  gzip on; gzip_min_length 100; gzip_types text/plain text/css; gzip_vary on;
+  gzip on; gzip_proxied any; gzip_min_length 100; gzip_types text/plain text/css; gzip_vary on;
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   server {{
     listen 127.0.0.1:{port}; root {folder}/files; port_in_redirect off; server_name_in_redirect off;

@@ -51,7 +51,9 @@ class WebSockets(SystemTest):
     @staticmethod
     def end_node(process):
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
 
     def test_text_binary_large_frames_ping_and_close_codes_pass(self):
         rsp = self.start()
