@@ -223,8 +223,15 @@ static bool read_choice(struct reading *r, lua_State *L, int index) {
         return true;
     }
     char buf[SUGGEST_MAX];
-    conf_error(r->conf, r->at, "\"%s\" is none of %s%s", text, r->field->choices,
+    struct text choices;
+    text_init(&choices, 512);
+    for (rest = slice_of(r->field->choices); rest.at;) {
+        if (choices.len > 0) text_add(&choices, SLICE(", "));
+        text_add(&choices, slice_cut(&rest, '|'));
+    }
+    conf_error(r->conf, r->at, "\"%s\" is none of %s%s", text, text_string(&choices),
                suggest_text(&suggestion, buf));
+    text_fini(&choices);
     return false;
 }
 

@@ -21,7 +21,6 @@ struct problem {
     size_t source; // its number, for the order; SIZE_MAX: no source
     const char *file;
     int line;
-    size_t turn; // the order of their finding
     struct slice message;
 };
 
@@ -171,7 +170,7 @@ static void add_problem(struct conf *c, const struct conf_spot *label, int line,
     text_add(&text, slice_of(message));
     ptrdiff_t source = root->file ? find_source(c, root->file) : -1;
     *p = (struct problem){source < 0 ? SIZE_MAX : (size_t)source, root->file, line,
-                          c->problem_count, arena_copy(c->arena, text_slice(&text))};
+                          arena_copy(c->arena, text_slice(&text))};
     text_fini(&text);
 }
 
@@ -215,5 +214,9 @@ static int compare_problems(const void *a, const void *b) {
     const struct problem *p = a, *q = b;
     if (p->source != q->source) return p->source < q->source ? -1 : 1;
     if (p->line != q->line) return p->line < q->line ? -1 : 1;
-    return p->turn < q->turn ? -1 : 1;
+    // Tables have no order: what is said of one line comes in the order of the alphabet.
+    size_t least = p->message.len < q->message.len ? p->message.len : q->message.len;
+    int order = memcmp(p->message.at, q->message.at, least);
+    if (order != 0) return order;
+    return (p->message.len > q->message.len) - (p->message.len < q->message.len);
 }

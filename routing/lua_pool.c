@@ -74,6 +74,7 @@ struct pool *pool_read_to(struct loader *l, struct lua_State *L, int index,
         add_member(l, at, p, (struct slice){text, len}, 1);
     } else {
         read_members(l, L, index, at, p);
+        if (lua_rawlen(L, index) == 0) conf_error(l->conf, at, "is an empty list of addresses");
     }
     return p;
 }

@@ -180,7 +180,10 @@ static void read_access(struct reading *r) {
     if (r->rule->access) *access = *r->rule->access;
     if (has_allow) access->allow = r->access.allow;
     if (has_deny) access->deny = r->access.deny;
-    if (has_allow && access->allow.count == 0 && conf_error_count(r->loader->conf) == 0)
+    bool is_empty =
+        has_allow && lua_getfield(r->L, -1, "allow") == LUA_TTABLE && lua_rawlen(r->L, -1) == 0;
+    if (has_allow) lua_pop(r->L, 1);
+    if (is_empty)
         conf_error_of_key(
             r->loader->conf, r->at, "allow",
             "'allow' is empty, so nobody would be let in; allow = \"all\" lets everybody in");
@@ -370,7 +373,8 @@ static void read_path(struct reading *r, const struct conf_spot *at, struct slic
         rule->pattern = arena_printf(l->arena, "%.*s%s", (int)outer.len - 2, outer.at, spot.key).at;
     struct reading inner = {.loader = l, .L = r->L, .at = &spot, .rule = rule, .tree = r->tree};
     text_init(&why, 512);
-    bool is_good = path_pattern_check(slice_of(rule->pattern), &why);
+    bool is_good =
+        path_pattern_check(pattern, &why) && path_pattern_check(slice_of(rule->pattern), &why);
     if (!is_good) conf_error(l->conf, &spot, "%s", text_string(&why));
     text_fini(&why);
     conf_read(l->conf, r->L, -1, &spot, &RULE_SETTINGS, &inner.access);

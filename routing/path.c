@@ -167,7 +167,7 @@ struct rule *path_tree_rule(const struct path_tree *t, size_t i) {
 }
 
 void path_tree_sort(struct path_tree *t) {
-    qsort(t->rules, t->count, sizeof *t->rules, compare_places);
+    if (t->count > 0) qsort(t->rules, t->count, sizeof *t->rules, compare_places);
 }
 
 bool path_decode(struct arena *a, struct slice s, struct slice *out) {
@@ -218,10 +218,11 @@ static bool check_segment(struct slice pattern, struct slice segment, bool is_la
         text_printf(why, "'%.*s' has a byte in it that no path has", SLICE_ARGS(pattern));
         return false;
     }
-    for (size_t i = 0; i + 2 < segment.len; i++) {
-        int code = segment.at[i] == '%'
-                       ? hex_value(segment.at[i + 1]) * 16 + hex_value(segment.at[i + 2])
-                       : 1;
+    for (size_t i = 0; i < segment.len; i++) {
+        if (segment.at[i] != '%') continue;
+        int code = segment.len - i < 3
+                       ? -1
+                       : hex_value(segment.at[i + 1]) * 16 + hex_value(segment.at[i + 2]);
         if (code > 0) continue;
         text_printf(why, "'%.*s' has a broken escape", SLICE_ARGS(pattern));
         return false;
