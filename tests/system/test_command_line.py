@@ -149,6 +149,18 @@ class Starting(CommandLine):
         self.assertFalse(os.path.exists(self.path("pid")))
         self.assertFalse(can_connect(self.port))
 
+    def test_a_service_manager_is_told_when_it_serves(self):
+        path = self.good_file()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(self.path("notify.sock"))
+            manager.settimeout(20)
+            process = subprocess.Popen([program("rsp"), "-c", path, "--foreground"], stderr=subprocess.DEVNULL,
+                                       env=dict(os.environ, NOTIFY_SOCKET=self.path("notify.sock")))
+            self.addCleanup(process.wait, 30)
+            self.addCleanup(process.terminate)
+            self.assertEqual(manager.recv(100), b"READY=1")
+            self.assertEqual(get(self.port).body, b"here\n")
+
     def test_a_port_in_use_is_named_with_the_reason_and_status_1(self):
         path = self.good_file()
         with socket.create_server(("127.0.0.1", self.port)):
