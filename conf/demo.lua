@@ -7,6 +7,7 @@ listen {
   https = "127.0.0.1:" .. setting("HTTPS", "8443"),
 }
 tls { certificates = setting("CERTIFICATES", "/etc/rsp/certs/") }
+admin { socket = setting("SOCKET", "/run/rsp.sock") }
 log { access = setting("ACCESS", "stdout"), errors = "stderr" }
 
 -- Every backend can run every app; hashing the domain says which one does.
