@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-#include "http/reload.h" // exit statuses
-#include "http/supervisor.h"
+#include "server/reload.h" // exit statuses
+#include "server/supervisor.h"
 
 // The program rsp, one file for each thing that it can be asked to do. All return exit statuses.
 

@@ -10,50 +10,50 @@
 
 #include <string.h>
 
-#include "http/admin_pages.h"
+#include "server/admin_pages.h"
 
 enum { PAGE_MAX = 1 << 20 };
 
 static void counters_of_all_workers_are_summed(void **state) {
     (void)state;
-    struct board *b = board_new();
-    count_add(board_counters(b, ROW_FIRST_WORKER), COUNT_REQUESTS, 5);
-    count_add(board_counters(b, WORKERS_MAX), COUNT_REQUESTS, 7);
-    count_add(board_counters(b, ROW_CONTROL), COUNT_REQUESTS, 100); // its own pages
-    assert_int_equal(board_sum(b, COUNT_REQUESTS), 12);
-    board_free(b);
+    struct scoreboard *b = scoreboard_new();
+    count_add(scoreboard_counters(b, ROW_FIRST_WORKER), COUNT_REQUESTS, 5);
+    count_add(scoreboard_counters(b, WORKERS_MAX), COUNT_REQUESTS, 7);
+    count_add(scoreboard_counters(b, ROW_CONTROL), COUNT_REQUESTS, 100); // its own pages
+    assert_int_equal(scoreboard_sum(b, COUNT_REQUESTS), 12);
+    scoreboard_free(b);
 }
 
 static void what_a_dead_worker_had_open_is_forgotten_and_its_totals_are_not(void **state) {
     (void)state;
-    struct board *b = board_new();
-    count_add(board_counters(b, 1), COUNT_CLIENTS_OPEN, 3);
-    count_add(board_counters(b, 1), COUNT_CLIENTS, 9);
-    board_clear_gauges(b, 1);
-    assert_int_equal(board_sum(b, COUNT_CLIENTS_OPEN), 0);
-    assert_int_equal(board_sum(b, COUNT_CLIENTS), 9);
-    board_free(b);
+    struct scoreboard *b = scoreboard_new();
+    count_add(scoreboard_counters(b, 1), COUNT_CLIENTS_OPEN, 3);
+    count_add(scoreboard_counters(b, 1), COUNT_CLIENTS, 9);
+    scoreboard_clear_gauges(b, 1);
+    assert_int_equal(scoreboard_sum(b, COUNT_CLIENTS_OPEN), 0);
+    assert_int_equal(scoreboard_sum(b, COUNT_CLIENTS), 9);
+    scoreboard_free(b);
 }
 
 static void a_worker_with_many_more_clients_than_the_others_is_ahead(void **state) {
     (void)state;
-    struct board *b = board_new();
-    count_add(board_counters(b, 1), COUNT_CLIENTS_OPEN, 100);
-    assert_false(board_is_ahead(b, 1)); // nobody has said that there are others
-    board_set_workers(b, 1);
-    assert_false(board_is_ahead(b, 1));
-    board_set_workers(b, 2);
-    assert_true(board_is_ahead(b, 1));
-    assert_false(board_is_ahead(b, 2));
-    count_add(board_counters(b, 2), COUNT_CLIENTS_OPEN, 90);
-    assert_false(board_is_ahead(b, 1));
-    board_free(b);
+    struct scoreboard *b = scoreboard_new();
+    count_add(scoreboard_counters(b, 1), COUNT_CLIENTS_OPEN, 100);
+    assert_false(scoreboard_is_ahead(b, 1)); // nobody has said that there are others
+    scoreboard_set_workers(b, 1);
+    assert_false(scoreboard_is_ahead(b, 1));
+    scoreboard_set_workers(b, 2);
+    assert_true(scoreboard_is_ahead(b, 1));
+    assert_false(scoreboard_is_ahead(b, 2));
+    count_add(scoreboard_counters(b, 2), COUNT_CLIENTS_OPEN, 90);
+    assert_false(scoreboard_is_ahead(b, 1));
+    scoreboard_free(b);
 }
 
 static void every_counter_has_a_name_and_a_line_of_metrics(void **state) {
     (void)state;
-    struct board *b = board_new();
-    count_add(board_counters(b, 1), COUNT_FAIL_NO_SITE, 4);
+    struct scoreboard *b = scoreboard_new();
+    count_add(scoreboard_counters(b, 1), COUNT_FAIL_NO_SITE, 4);
     struct text page;
     text_init(&page, PAGE_MAX);
     admin_write_metrics(b, 3, &page);
@@ -67,13 +67,13 @@ static void every_counter_has_a_name_and_a_line_of_metrics(void **state) {
     assert_non_null(strstr(text_string(&page), "# TYPE rsp_client_connections gauge\n"));
     assert_non_null(strstr(text_string(&page), "# TYPE rsp_requests_total counter\n"));
     text_fini(&page);
-    board_free(b);
+    scoreboard_free(b);
 }
 
 static void status_lists_the_processes_there_are(void **state) {
     (void)state;
-    struct board *b = board_new();
-    *board_seat(b, 2) = (struct seat_row){.pid = 4711, .generation = 3, .deaths = 1};
+    struct scoreboard *b = scoreboard_new();
+    *scoreboard_row(b, 2) = (struct process_row){.pid = 4711, .generation = 3, .deaths = 1};
     struct text page;
     text_init(&page, PAGE_MAX);
     admin_write_status(b, 3, &page);
@@ -82,7 +82,7 @@ static void status_lists_the_processes_there_are(void **state) {
         strstr(text_string(&page), "{\"number\": 2, \"pid\": 4711, \"generation\": 3, "));
     assert_null(strstr(text_string(&page), "{\"number\": 1, "));
     text_fini(&page);
-    board_free(b);
+    scoreboard_free(b);
 }
 
 static void the_end_of_a_reload_is_json_whatever_the_lines_hold(void **state) {

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "http/generation.h"
-#include "http/orders.h"
+#include "server/orders.h"
 
 // A generation on its way into a process: what the supervisor sent of it so far, then what was built from that.
 struct delivery;

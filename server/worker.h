@@ -3,12 +3,12 @@
 
 #pragma once
 
-#include "http/board.h"
+#include "server/scoreboard.h"
 
 // What the supervisor tells a process that it starts.
 struct start {
     unsigned row;
-    struct board *board;
+    struct scoreboard *board;
     const char *user; // to become; NULL: none
     int error_fd;     // the error log, now the process's own
 };

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "core/loop.h"
-#include "http/edition.h"
-#include "http/seats.h"
+#include "server/edition.h"
+#include "server/roster.h"
 
 // The editions of the supervisor and how one follows another: prepared from disk, brought to every process, and only when all
 // of them have built it in force everywhere. Whatever fails before that changes nothing.
@@ -15,7 +15,7 @@ enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_PROBLEMS = 3, EXIT_C
 
 struct reload_conf {
     struct loop *loop;
-    struct board *board;
+    struct scoreboard *board;
     const char *path; // of the route file
     void (*add_files)(void *arg,
                       struct files *set); // puts made-up files into a new set; may be NULL
@@ -36,6 +36,6 @@ int reload_start(struct reload *r, struct text *errors, struct text *problems);
 // Asked by a signal (request 0) or by control. One that comes during another waits for its turn.
 void reload_ask(struct reload *r, unsigned request);
 void reload_reopen_logs(struct reload *r);
-struct seats *reload_seats(struct reload *r);
+struct roster *reload_roster(struct reload *r);
 // Ends what is going on; asking has no effect from now on.
 void reload_stop(struct reload *r);

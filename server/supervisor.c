@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "http/supervisor.h"
+#include "server/supervisor.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -26,7 +26,7 @@ struct supervisor {
     const struct supervisor_conf *conf;
     enum supervisor_state state;
     struct loop *loop;
-    struct board *board;
+    struct scoreboard *board;
     struct reload *reload;
     struct watch *signals[SIGNALS];
     struct timer end, poll;
@@ -61,7 +61,7 @@ int supervisor_run(const struct supervisor_conf *conf) {
 static bool init(struct supervisor *s) {
     signal(SIGPIPE, SIG_IGN);
     process_raise_descriptors();
-    s->board = board_new();
+    s->board = scoreboard_new();
     if (!s->board) {
         log_error("no shared memory: %s", strerror(errno));
         return false;
@@ -90,7 +90,7 @@ static void fini(struct supervisor *s) {
     timer_fini(&s->end);
     timer_fini(&s->poll);
     loop_free(s->loop);
-    board_free(s->board);
+    scoreboard_free(s->board);
 }
 
 static void watch_signals(struct supervisor *s) {
@@ -165,7 +165,7 @@ static void drain(struct supervisor *s) {
     log_info("stopping: what is going on may end within %d s", DRAIN_MS / 1000);
     s->state = SUPERVISOR_DRAINING;
     reload_stop(s->reload);
-    seats_drain(reload_seats(s->reload), DRAIN_MS);
+    roster_drain(reload_roster(s->reload), DRAIN_MS);
     timer_set(&s->end, DRAIN_MS + CUT_MS);
     look_for_end(s);
 }
@@ -173,21 +173,21 @@ static void drain(struct supervisor *s) {
 static void cut(struct supervisor *s) {
     log_info("stopping at once");
     s->state = SUPERVISOR_CUTTING;
-    seats_drain(reload_seats(s->reload), 0);
+    roster_drain(reload_roster(s->reload), 0);
     timer_set(&s->end, CUT_MS);
     look_for_end(s);
 }
 
 static void on_end_time(void *arg) {
     struct supervisor *s = arg;
-    log_warn("%u processes did not end and are killed", seats_taken(reload_seats(s->reload)));
-    seats_kill(reload_seats(s->reload));
+    log_warn("%u processes did not end and are killed", roster_count(reload_roster(s->reload)));
+    roster_kill(reload_roster(s->reload));
 }
 
-// Asked every few milliseconds while stopping: simpler than a fourth callback from the seats.
+// Asked every few milliseconds while stopping: simpler than a fourth callback from the roster.
 static void look_for_end(void *arg) {
     struct supervisor *s = arg;
-    if (seats_taken(reload_seats(s->reload)) > 0) {
+    if (roster_count(reload_roster(s->reload)) > 0) {
         timer_set(&s->poll, 10);
         return;
     }

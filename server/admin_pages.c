@@ -1,38 +1,38 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "http/admin_pages.h"
+#include "server/admin_pages.h"
 
 #include <string.h>
 #include <time.h>
 
-#include "http/reload.h"
+#include "server/reload.h"
 
-static void add_processes(struct board *board, struct text *out);
-static void add_process(struct board *board, unsigned row, struct text *out);
-static void add_counters(struct board *board, struct text *out);
+static void add_processes(struct scoreboard *board, struct text *out);
+static void add_process(struct scoreboard *board, unsigned row, struct text *out);
+static void add_counters(struct scoreboard *board, struct text *out);
 static void add_metric(struct text *out, const char *name, const char *help, uint64_t value);
-static void add_failures(struct board *board, struct text *out);
+static void add_failures(struct scoreboard *board, struct text *out);
 static void add_lines(struct slice lines, struct text *out);
 static void add_json(struct slice s, struct text *out);
 
 // --- status ---
 
-void admin_write_status(struct board *board, unsigned generation, struct text *out) {
+void admin_write_status(struct scoreboard *board, unsigned generation, struct text *out) {
     text_printf(out, "{\"generation\": %u, \"uptime_s\": %lld,\n", generation,
-                (long long)(time(NULL) - board_started_at(board)));
+                (long long)(time(NULL) - scoreboard_started_at(board)));
     add_processes(board, out);
     add_counters(board, out);
     text_add(out, SLICE("}\n"));
 }
 
-static void add_processes(struct board *board, struct text *out) {
+static void add_processes(struct scoreboard *board, struct text *out) {
     text_add(out, SLICE(" \"control\": "));
     add_process(board, ROW_CONTROL, out);
     text_add(out, SLICE(",\n \"workers\": ["));
     const char *before = "\n  ";
     for (unsigned row = ROW_FIRST_WORKER; row < ROW_COUNT; row++) {
-        if (board_seat(board, row)->pid == 0) continue;
+        if (scoreboard_row(board, row)->pid == 0) continue;
         text_add(out, slice_of(before));
         add_process(board, row, out);
         before = ",\n  ";
@@ -40,26 +40,27 @@ static void add_processes(struct board *board, struct text *out) {
     text_add(out, SLICE("],\n"));
 }
 
-static void add_process(struct board *board, unsigned row, struct text *out) {
-    const struct seat_row *seat = board_seat(board, row);
-    const struct counters *c = board_counters(board, row);
+static void add_process(struct scoreboard *board, unsigned row, struct text *out) {
+    const struct process_row *place = scoreboard_row(board, row);
+    const struct counters *c = scoreboard_counters(board, row);
     text_printf(out,
                 "{\"number\": %u, \"pid\": %d, \"generation\": %u, \"uptime_s\": %lld, "
                 "\"deaths\": %u, \"client_connections\": %llu, \"requests\": %llu}",
-                row, (int)seat->pid, seat->generation, (long long)(time(NULL) - seat->started_at),
-                seat->deaths, (unsigned long long)c->at[COUNT_CLIENTS_OPEN],
+                row, (int)place->pid, place->generation,
+                (long long)(time(NULL) - place->started_at), place->deaths,
+                (unsigned long long)c->at[COUNT_CLIENTS_OPEN],
                 (unsigned long long)c->at[COUNT_REQUESTS]);
 }
 
-static void add_counters(struct board *board, struct text *out) {
+static void add_counters(struct scoreboard *board, struct text *out) {
     text_add(out, SLICE(" \"counters\": {"));
     for (int i = 0; i < COUNTER_FIRST_FAILURE; i++)
         text_printf(out, "%s\n  \"%s\": %llu", i ? "," : "", counter_name((enum counter)i),
-                    (unsigned long long)board_sum(board, (enum counter)i));
+                    (unsigned long long)scoreboard_sum(board, (enum counter)i));
     text_add(out, SLICE("},\n \"failures\": {"));
     const char *before = "\n  ";
     for (int i = COUNTER_FIRST_FAILURE; i < COUNTER_COUNT; i++) {
-        uint64_t n = board_sum(board, (enum counter)i);
+        uint64_t n = scoreboard_sum(board, (enum counter)i);
         if (n == 0) continue;
         text_printf(out, "%s\"%s\": %llu", before, counter_name((enum counter)i),
                     (unsigned long long)n);
@@ -70,20 +71,20 @@ static void add_counters(struct board *board, struct text *out) {
 
 // --- metrics ---
 
-void admin_write_metrics(struct board *board, unsigned generation, struct text *out) {
+void admin_write_metrics(struct scoreboard *board, unsigned generation, struct text *out) {
     add_metric(out, "generation", "number of the configuration in use", generation);
     add_metric(out, "start_time_seconds", "when rsp was started, seconds since 1970",
-               (uint64_t)board_started_at(board));
+               (uint64_t)scoreboard_started_at(board));
     uint64_t workers = 0, deaths = 0;
     for (unsigned row = ROW_FIRST_WORKER; row < ROW_COUNT; row++) {
-        workers += board_seat(board, row)->pid != 0;
-        deaths += board_seat(board, row)->deaths;
+        workers += scoreboard_row(board, row)->pid != 0;
+        deaths += scoreboard_row(board, row)->deaths;
     }
     add_metric(out, "workers", "worker processes now", workers);
     add_metric(out, "worker_deaths_total", "workers that ended without being asked to", deaths);
     for (int i = 0; i < COUNTER_FIRST_FAILURE; i++)
         add_metric(out, counter_name((enum counter)i), counter_help((enum counter)i),
-                   board_sum(board, (enum counter)i));
+                   scoreboard_sum(board, (enum counter)i));
     add_failures(board, out);
 }
 
@@ -94,12 +95,12 @@ static void add_metric(struct text *out, const char *name, const char *help, uin
                 is_total ? "counter" : "gauge", name, (unsigned long long)value);
 }
 
-static void add_failures(struct board *board, struct text *out) {
+static void add_failures(struct scoreboard *board, struct text *out) {
     text_add(out, SLICE("# HELP rsp_failures_total exchanges that failed, by reason\n"
                         "# TYPE rsp_failures_total counter\n"));
     for (int i = COUNTER_FIRST_FAILURE; i < COUNTER_COUNT; i++)
         text_printf(out, "rsp_failures_total{reason=\"%s\"} %llu\n", counter_name((enum counter)i),
-                    (unsigned long long)board_sum(board, (enum counter)i));
+                    (unsigned long long)scoreboard_sum(board, (enum counter)i));
 }
 
 // --- reload ---

@@ -1,20 +1,20 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "http/control.h"
+#include "server/control.h"
 
 #include <stdlib.h>
 
 #include "core/check.h"
 #include "core/log.h"
-#include "http/admin.h"
-#include "http/role.h"
-#include "http/worker.h"
+#include "server/admin.h"
+#include "server/role.h"
+#include "server/worker.h"
 
 enum { ROTATE_TICKETS_MS = 3600 * 1000 };
 
 struct control {
-    struct board *board;
+    struct scoreboard *board;
     struct role *role;
     struct admin *admin;
     struct timer rotate;
@@ -88,6 +88,6 @@ static void on_order(void *arg, enum order_type type, struct order order, struct
 
 static void rotate_tickets(void *arg) {
     struct control *c = arg;
-    tls_tickets_rotate(board_ticket_keys(c->board));
+    tls_tickets_rotate(scoreboard_ticket_keys(c->board));
     timer_set(&c->rotate, ROTATE_TICKETS_MS);
 }

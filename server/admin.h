@@ -3,8 +3,8 @@
 
 #pragma once
 
-#include "http/board.h"
 #include "http/service.h"
+#include "server/scoreboard.h"
 
 // The pages of the admin socket:
 //   GET /status    JSON: generation, processes, counters
@@ -14,7 +14,7 @@
 struct admin;
 
 struct admin_calls {
-    struct board *board;
+    struct scoreboard *board;
     const struct generation *(*generation)(void *arg); // in use now
     bool (*ask_reload)(void *arg,
                        unsigned request); // admin_reload_ended() follows; false: it cannot be asked

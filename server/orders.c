@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "http/orders.h"
+#include "server/orders.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "http/generation.h"
-#include "http/orders.h"
+#include "server/orders.h"
 
 // What the supervisor holds of one generation: the generation itself (it proved that all can be built), the packed set of
 // files that the others build it from, the listening sockets and the logs.

@@ -1,14 +1,14 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "http/admin.h"
+#include "server/admin.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "core/check.h"
-#include "http/admin_pages.h"
 #include "routing/decide.h"
+#include "server/admin_pages.h"
 
 enum { RELOADS_MAX = 32, PAGE_MAX = 1 << 20 };
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "http/delivery.h"
+#include "server/delivery.h"
 
 #include <stdlib.h>
 #include <string.h>

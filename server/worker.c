@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "http/worker.h"
+#include "server/worker.h"
 
 #include <malloc.h>
 
-#include "http/role.h"
+#include "server/role.h"
 
 // A body in motion takes and frees pieces of 16 to 256 KiB again and again. By default glibc gives each back to the
 // kernel, and gets it as zeroed pages a moment later: that alone made TLS downloads 3 times as expensive.

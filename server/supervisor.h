@@ -4,7 +4,7 @@
 #pragma once
 
 #include "core/files.h"
-#include "http/reload.h"
+#include "server/reload.h"
 
 // The process that rsp begins as: it owns listeners and files, starts the others, and acts on signals: SIGHUP loads anew, SIGUSR1
 // opens the logs anew, SIGTERM and SIGINT let all work end (a second one cuts it).

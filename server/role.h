@@ -3,16 +3,16 @@
 
 #pragma once
 
-#include "http/board.h"
 #include "http/generation.h"
-#include "http/orders.h"
 #include "http/service.h"
+#include "server/orders.h"
+#include "server/scoreboard.h"
 
 // The life of a process that serves HTTP, worker or control: it gets generations over its channel, builds them, switches when
 // told to, accepts on their listeners, and drains.
 struct role_conf {
     unsigned row; // on the board
-    struct board *board;
+    struct scoreboard *board;
     const char *user; // to become; NULL: stays what it is
     int error_fd;     // taken
     int channel_fd;

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "http/board.h"
+#include "server/scoreboard.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -13,14 +13,14 @@
 // A worker yields when it has this many more than an eighth above the average.
 enum { AHEAD_SLACK = 4 };
 
-struct board {
+struct scoreboard {
     struct shared *shared;
     int64_t started_at;
 };
 
-struct board *board_new(void) {
+struct scoreboard *scoreboard_new(void) {
     static const struct shared_area AREAS[] = {
-        {"seats", sizeof(struct seat_row), ROW_COUNT},
+        {"roster", sizeof(struct process_row), ROW_COUNT},
         {"tickets", TLS_TICKET_AREA_BYTES, 1},
         {"workers", sizeof(unsigned), 1},
     };
@@ -30,48 +30,48 @@ struct board *board_new(void) {
                                      .area_count = sizeof AREAS / sizeof AREAS[0]};
     struct shared *shared = shared_new(&plan);
     if (!shared) return NULL;
-    struct board *b = calloc(1, sizeof *b);
+    struct scoreboard *b = calloc(1, sizeof *b);
     CHECK(b);
-    *b = (struct board){.shared = shared, .started_at = time(NULL)};
-    tls_tickets_init(board_ticket_keys(b));
+    *b = (struct scoreboard){.shared = shared, .started_at = time(NULL)};
+    tls_tickets_init(scoreboard_ticket_keys(b));
     return b;
 }
 
-void board_free(struct board *b) {
+void scoreboard_free(struct scoreboard *b) {
     if (!b) return;
     shared_free(b->shared);
     free(b);
 }
 
 // A row of core/shared begins on a cache line and holds COUNTER_COUNT numbers: a struct counters.
-struct counters *board_counters(struct board *b, unsigned row) {
+struct counters *scoreboard_counters(struct scoreboard *b, unsigned row) {
     return (struct counters *)(void *)shared_counters(b->shared, row);
 }
 
-struct seat_row *board_seat(struct board *b, unsigned row) {
-    return shared_slot(b->shared, "seats", row);
+struct process_row *scoreboard_row(struct scoreboard *b, unsigned row) {
+    return shared_slot(b->shared, "roster", row);
 }
 
-void *board_ticket_keys(struct board *b) {
+void *scoreboard_ticket_keys(struct scoreboard *b) {
     return shared_area(b->shared, "tickets");
 }
 
-int64_t board_started_at(const struct board *b) {
+int64_t scoreboard_started_at(const struct scoreboard *b) {
     return b->started_at;
 }
 
-void board_set_workers(struct board *b, unsigned count) {
+void scoreboard_set_workers(struct scoreboard *b, unsigned count) {
     __atomic_store_n((unsigned *)shared_area(b->shared, "workers"), count, __ATOMIC_RELAXED);
 }
 
-bool board_is_ahead(struct board *b, unsigned row) {
+bool scoreboard_is_ahead(struct scoreboard *b, unsigned row) {
     unsigned count =
         __atomic_load_n((unsigned *)shared_area(b->shared, "workers"), __ATOMIC_RELAXED);
     uint64_t sum = 0, mine = 0;
     if (count < 2) return false;
     for (unsigned i = ROW_FIRST_WORKER; i < ROW_FIRST_WORKER + count; i++) {
         uint64_t open =
-            __atomic_load_n(&board_counters(b, i)->at[COUNT_CLIENTS_OPEN], __ATOMIC_RELAXED);
+            __atomic_load_n(&scoreboard_counters(b, i)->at[COUNT_CLIENTS_OPEN], __ATOMIC_RELAXED);
         sum += open;
         if (i == row) mine = open;
     }
@@ -79,13 +79,13 @@ bool board_is_ahead(struct board *b, unsigned row) {
     return mine > average + average / 8 + AHEAD_SLACK;
 }
 
-uint64_t board_sum(struct board *b, enum counter which) {
+uint64_t scoreboard_sum(struct scoreboard *b, enum counter which) {
     uint64_t sum = 0;
     for (unsigned row = ROW_FIRST_WORKER; row < ROW_COUNT; row++)
-        sum += __atomic_load_n(&board_counters(b, row)->at[which], __ATOMIC_RELAXED);
+        sum += __atomic_load_n(&scoreboard_counters(b, row)->at[which], __ATOMIC_RELAXED);
     return sum;
 }
 
-void board_clear_gauges(struct board *b, unsigned row) {
+void scoreboard_clear_gauges(struct scoreboard *b, unsigned row) {
     shared_clear_counter(b->shared, row, COUNT_CLIENTS_OPEN);
 }

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "http/edition.h"
+#include "server/edition.h"
 
 #include <errno.h>
 #include <fcntl.h>

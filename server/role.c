@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "http/role.h"
+#include "server/role.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 #include "core/listener.h"
 #include "core/log.h"
 #include "core/process.h"
-#include "http/delivery.h"
-#include "http/doors.h"
+#include "server/acceptors.h"
+#include "server/delivery.h"
 
 enum { DRAIN_MS = 30000, ERRORS_MAX = ORDER_TEXT_MAX };
 
@@ -25,8 +25,8 @@ struct role {
     struct resolver *resolver;
     struct access_log *access_log;
     struct service *service;
-    struct doors *doors;   // of the generation in use; NULL: none yet, or draining
-    struct delivery *next; // of which not all has come yet, or that waits for the switch
+    struct acceptors *acceptors; // of the generation in use; NULL: none yet, or draining
+    struct delivery *next;       // of which not all has come yet, or that waits for the switch
     struct watch *on_term;
     int access_fd, error_fd;
     bool is_draining;
@@ -58,7 +58,7 @@ struct role *role_new(const struct role_conf *conf) {
     r->access_log = access_log_new(r->loop, -1);
     struct service_conf service = {.loop = r->loop,
                                    .resolver = r->resolver,
-                                   .counters = board_counters(conf->board, conf->row),
+                                   .counters = scoreboard_counters(conf->board, conf->row),
                                    .access_log = conf->local ? NULL : r->access_log,
                                    .worker = conf->row,
                                    .local = conf->local,
@@ -77,7 +77,7 @@ void role_run(struct role *r) {
 
 void role_free(struct role *r) {
     if (!r) return;
-    doors_free(r->doors);
+    acceptors_free(r->acceptors);
     service_free(r->service);
     delivery_free(r->next);
     channel_free(r->channel);
@@ -161,7 +161,7 @@ static void take_logs(struct role *r, struct order order, int *fds, size_t fd_co
 static void build(struct role *r, unsigned number) {
     struct text errors;
     text_init(&errors, ERRORS_MAX);
-    bool good = r->next && delivery_build(r->next, board_ticket_keys(r->conf.board), &errors);
+    bool good = r->next && delivery_build(r->next, scoreboard_ticket_keys(r->conf.board), &errors);
     order_send(r->channel, good ? ORDER_BUILT : ORDER_UNBUILT, (struct order){.number = number},
                text_slice(&errors), NULL, 0);
     text_fini(&errors);
@@ -171,20 +171,20 @@ static void switch_over(struct role *r, unsigned number) {
     if (r->is_draining || !r->next || !delivery_is_built(r->next, number)) return;
     struct generation *g = delivery_generation(r->next);
     service_switch(r->service, g);
-    struct doors_conf doors = {.board = r->conf.local ? NULL : r->conf.board,
-                               .row = r->conf.row,
-                               .loop = r->loop,
-                               .service = r->service};
-    doors.count = r->conf.listens(g, &doors.listens);
-    if (doors.count > delivery_listener_count(r->next))
-        doors.count = delivery_listener_count(r->next);
-    struct doors *old = r->doors;
-    r->doors = doors_new(&doors, r->next);
-    doors_free(old);
+    struct acceptors_conf acceptors = {.board = r->conf.local ? NULL : r->conf.board,
+                                       .row = r->conf.row,
+                                       .loop = r->loop,
+                                       .service = r->service};
+    acceptors.count = r->conf.listens(g, &acceptors.listens);
+    if (acceptors.count > delivery_listener_count(r->next))
+        acceptors.count = delivery_listener_count(r->next);
+    struct acceptors *old = r->acceptors;
+    r->acceptors = acceptors_new(&acceptors, r->next);
+    acceptors_free(old);
     delivery_free(r->next);
     r->next = NULL;
     log_set_level(log_level_named(g->config->log.level));
-    board_seat(r->conf.board, r->conf.row)->generation = number;
+    scoreboard_row(r->conf.board, r->conf.row)->generation = number;
     order_send(r->channel, ORDER_SWITCHED, (struct order){.number = number}, (struct slice){0},
                NULL, 0);
 }
@@ -209,8 +209,8 @@ static void drain(struct role *r, unsigned ms) {
         return;
     }
     r->is_draining = true;
-    doors_free(r->doors);
-    r->doors = NULL;
+    acceptors_free(r->acceptors);
+    r->acceptors = NULL;
     service_drain(r->service, ms, on_drained, r);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "http/reload.h"
+#include "server/reload.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ struct requests {
 
 struct reload {
     struct reload_conf conf;
-    struct seats *seats;
+    struct roster *roster;
     enum reload_state state;
     unsigned last_number;
     unsigned deaths;
@@ -70,20 +70,20 @@ struct reload *reload_new(const struct reload_conf *conf) {
     text_init(&r->errors, TEXT_MAX);
     text_init(&r->problems, TEXT_MAX);
     timer_init(&r->too_long, conf->loop, on_too_long, r);
-    struct seats_conf seats = {.loop = conf->loop,
-                               .board = conf->board,
-                               .on_change = look,
-                               .on_unbuilt = on_unbuilt,
-                               .on_death = on_death,
-                               .on_reload_asked = on_reload_asked,
-                               .arg = r};
-    r->seats = seats_new(&seats);
+    struct roster_conf roster = {.loop = conf->loop,
+                                 .board = conf->board,
+                                 .on_change = look,
+                                 .on_unbuilt = on_unbuilt,
+                                 .on_death = on_death,
+                                 .on_reload_asked = on_reload_asked,
+                                 .arg = r};
+    r->roster = roster_new(&roster);
     return r;
 }
 
 void reload_free(struct reload *r) {
     if (!r) return;
-    seats_free(r->seats);
+    roster_free(r->roster);
     timer_fini(&r->too_long);
     log_set_fd(-1);
     edition_free(r->next, r->edition);
@@ -102,9 +102,9 @@ int reload_start(struct reload *r, struct text *errors, struct text *problems) {
     }
     use_log(r->edition);
     log_lines(LOG_LEVEL_WARN, text_slice(problems));
-    seats_set_edition(r->seats, r->edition);
+    roster_set_edition(r->roster, r->edition);
     timer_set(&r->too_long, ANSWERS_MS);
-    seats_resize(r->seats, worker_count(r));
+    roster_resize(r->roster, worker_count(r));
     return EXIT_GOOD;
 }
 
@@ -119,11 +119,11 @@ void reload_reopen_logs(struct reload *r) {
     if (r->next) edition_reopen_logs(r->next);
     if (!r->edition || !edition_reopen_logs(r->edition)) return;
     use_log(r->edition);
-    seats_send_logs(r->seats);
+    roster_send_logs(r->roster);
 }
 
-struct seats *reload_seats(struct reload *r) {
-    return r->seats;
+struct roster *reload_roster(struct reload *r) {
+    return r->roster;
 }
 
 void reload_stop(struct reload *r) {
@@ -148,7 +148,7 @@ static enum edition_result prepare(struct reload *r, struct edition **out, struc
     struct edition_conf conf = {.path = r->conf.path,
                                 .files = files,
                                 .number = r->last_number + 1,
-                                .ticket_keys = board_ticket_keys(r->conf.board),
+                                .ticket_keys = scoreboard_ticket_keys(r->conf.board),
                                 .default_admin = r->conf.default_admin,
                                 .old = r->edition};
     enum edition_result result = edition_new(&conf, out, errors, problems);
@@ -169,22 +169,22 @@ static void begin(struct reload *r) {
     }
     enter(r, RELOAD_BUILDING);
     timer_set(&r->too_long, ANSWERS_MS);
-    seats_bring(r->seats, r->next);
+    roster_bring(r->roster, r->next);
 }
 
 // Something changed with the processes.
 static void look(void *arg) {
     struct reload *r = arg;
     unsigned number = r->edition ? r->edition->generation->number : 0;
-    if (r->state == RELOAD_STARTING && seats_are_serving(r->seats, number)) {
+    if (r->state == RELOAD_STARTING && roster_is_serving(r->roster, number)) {
         timer_clear(&r->too_long);
         enter(r, RELOAD_IDLE);
         r->conf.on_served(r->conf.arg);
         if (r->is_asked_again) begin(r);
     } else if (r->state == RELOAD_BUILDING &&
-               seats_are_built(r->seats, r->next->generation->number)) {
+               roster_has_built(r->roster, r->next->generation->number)) {
         commit(r);
-    } else if (r->state == RELOAD_SWITCHING && seats_are_serving(r->seats, number)) {
+    } else if (r->state == RELOAD_SWITCHING && roster_is_serving(r->roster, number)) {
         finish(r, r->problems.len ? EXIT_PROBLEMS : EXIT_GOOD);
     }
 }
@@ -196,8 +196,8 @@ static void commit(struct reload *r) {
     use_log(r->edition);
     enter(r, RELOAD_SWITCHING);
     timer_set(&r->too_long, ANSWERS_MS);
-    seats_switch(r->seats, r->edition);
-    seats_resize(r->seats, worker_count(r));
+    roster_switch(r->roster, r->edition);
+    roster_resize(r->roster, worker_count(r));
 }
 
 static void finish(struct reload *r, int result) {
@@ -214,7 +214,7 @@ static void finish(struct reload *r, int result) {
         log_info("reloaded: generation %u is in use", r->edition->generation->number);
     for (unsigned i = 0; i < r->now.count; i++) {
         struct order order = {.number = r->now.at[i], .value = (unsigned)result};
-        seats_tell_control(r->seats, ORDER_RELOAD_ENDED, order, said);
+        roster_tell_control(r->roster, ORDER_RELOAD_ENDED, order, said);
     }
     r->now.count = 0;
     enter(r, RELOAD_IDLE);
@@ -224,7 +224,7 @@ static void finish(struct reload *r, int result) {
 // What was being brought is not wanted any more.
 static void abandon(struct reload *r) {
     if (!r->next) return;
-    seats_bring(r->seats, NULL);
+    roster_bring(r->roster, NULL);
     edition_free(r->next, r->edition);
     r->next = NULL;
 }
@@ -264,7 +264,7 @@ static void on_too_long(void *arg) {
         r->conf.on_start_failed(r->conf.arg);
     } else if (r->state == RELOAD_BUILDING) {
         text_printf(&r->errors, "not all processes built the new generation in time\n");
-        seats_end_unanswered(r->seats, r->next->generation->number);
+        roster_end_unanswered(r->roster, r->next->generation->number);
         finish(r, EXIT_FAILED);
     } else if (r->state == RELOAD_SWITCHING) {
         text_printf(&r->problems, "not all processes use the new generation yet\n");

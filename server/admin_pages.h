@@ -4,10 +4,10 @@
 #pragma once
 
 #include "core/text.h"
-#include "http/board.h"
+#include "server/scoreboard.h"
 
 // What the pages of the admin socket say.
-void admin_write_status(struct board *board, unsigned generation, struct text *out);
-void admin_write_metrics(struct board *board, unsigned generation, struct text *out);
+void admin_write_status(struct scoreboard *board, unsigned generation, struct text *out);
+void admin_write_metrics(struct scoreboard *board, unsigned generation, struct text *out);
 // lines: errors if exit_status is EXIT_FAILED, else problems.
 void admin_write_reload(int exit_status, struct slice lines, struct text *out);
