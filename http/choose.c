@@ -90,7 +90,7 @@ static enum fail fail_of(enum refused refused) {
 static bool needs_https(const struct exchange *x, struct slice scheme) {
     const struct generation *g = x->generation;
     if (!g->tls || scheme.len != 4 || x->answer.kind == ANSWER_REDIRECT) return false;
-    return !x->who->listen->keeps_plain && tls_server_has_name(g->tls, x->request.host);
+    return x->who->listen->redirects && tls_server_has_name(g->tls, x->request.host);
 }
 
 static void redirect_to_https(struct exchange *x) {

@@ -17,8 +17,9 @@ struct client_facts {
     int fd;                 // to ask for the local address
     char ip[46];
     const struct listen_conf *listen;
-    bool is_trusted; // `trust` has the address
-    const char *tls; // "TLSv1.3"; "-"
+    struct message_limits limits; // of the listener, for request heads
+    bool is_trusted;              // `trust` has the address
+    const char *tls;              // "TLSv1.3"; "-"
 };
 
 enum client_end {

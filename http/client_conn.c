@@ -66,6 +66,10 @@ struct client_conn *client_conn_new(struct service *s, const struct listen_conf 
     stream_set_owner(c->stream, on_wake, c);
     timer_init(&c->timer, s->conf.loop, on_time, c);
     c->facts.listen = listen;
+    c->facts.limits = REQUEST_LIMITS;
+    c->facts.limits.line_bytes = listen->line_bytes;
+    c->facts.limits.head_bytes = listen->head_bytes;
+    c->facts.limits.fields = listen->field_count;
     c->facts.tls = "-";
     c->facts.fd = fd;
     set_client(c, client);

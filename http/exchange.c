@@ -109,7 +109,7 @@ struct exchange *exchange_new(struct service *s, const struct client_ops *ops, v
     x->client_bytes_out = stream_bytes_out(ops->stream(client));
     s->exchange_count++;
     enter(x, STEP_read_request_head);
-    parser_begin_request(x->request_parser, &x->request, x->arena, &REQUEST_LIMITS);
+    parser_begin_request(x->request_parser, &x->request, x->arena, &x->who->limits);
     return x;
 }
 

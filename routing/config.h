@@ -28,7 +28,7 @@ struct listen_conf {
     struct address address;
     char *text; // as the log says it
     bool is_tls;
-    bool keeps_plain; // does not redirect to HTTPS where a site has a certificate: redirect = false
+    bool redirects; // a plain port sends to HTTPS where the name has a certificate
     bool
         has_proxy_header; // clients begin with a PROXY protocol header (only believed from `trust`, else refused)
     struct networks trust; // whose X-Forwarded-* and PROXY headers are believed

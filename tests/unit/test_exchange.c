@@ -223,6 +223,29 @@ static void without_a_living_backend_the_answer_is_502_with_a_reason(void **stat
 }
 
 // The backend closes an idle connection just as it is used: a GET goes again on a fresh one, a POST is not sent twice.
+static void a_listener_has_limits_of_its_own(void **state) {
+    (void)state;
+    struct scene s;
+    scene_init(&s,
+               "listen { http = '127.0.0.1:1', limits = { line = 256, fields = 8 } }\n"
+               "site '*' { respond = { 200, 'ok' } }",
+               &PLAIN);
+    char request[600];
+    scene_connect(&s);
+    scene_send(&s, (struct slice){request,
+                                  (size_t)snprintf(request, sizeof(request),
+                                                   "GET /%0300d HTTP/1.1\r\nHost: h\r\n\r\n", 0)});
+    scene_run(&s, SIZE_MAX, 500);
+    assert_true(got_has(&s, "HTTP/1.1 414 "));
+    scene_connect(&s);
+    scene_send(&s,
+               SLICE("GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\nA: 2\r\nA: 3\r\nA: 4\r\nA: 5\r\nA: 6\r\n"
+                     "A: 7\r\nA: 8\r\n\r\n"));
+    scene_run(&s, SIZE_MAX, 500);
+    assert_true(got_has(&s, "HTTP/1.1 431 "));
+    scene_fini(&s);
+}
+
 static void a_lost_post_is_not_sent_twice(void **state) {
     (void)state;
     struct scene s;
@@ -293,6 +316,7 @@ int main(void) {
         cmocka_unit_test(each_limit_ends_its_step),
         cmocka_unit_test(a_dead_backend_is_followed_by_the_next),
         cmocka_unit_test(without_a_living_backend_the_answer_is_502_with_a_reason),
+        cmocka_unit_test(a_listener_has_limits_of_its_own),
         cmocka_unit_test(a_lost_post_is_not_sent_twice),
         cmocka_unit_test(a_tunnel_carries_both_ways_until_both_end),
         cmocka_unit_test(nothing_is_left_after_many_exchanges),
