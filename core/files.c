@@ -1,12 +1,11 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "core/files.h"
+#include "core/files_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -16,69 +15,23 @@
 #include "core/check.h"
 #include "core/log.h"
 
-// The maxima of a set besides those of the header.
-enum { FILES_MAX = 65536, PATTERNS_MAX = 1024, MATCHES_MAX = 65536 };
-
-// What packs and what unpacks is the same program: the mark only tells a wrong descriptor.
-static const struct slice packed_mark = {"rsp files 1\n", 12};
-
-struct file {
-    char *path;
-    char *why;   // it could not be read; NULL: it could
-    char *owned; // the content's memory; NULL: content stands in the mapping
-    struct slice content;
-    struct file *replaced; // earlier content, promised for the set's life
-};
-
-struct pattern {
-    char *text;
-    char **paths;
-    size_t count;
-};
-
-struct files {
-    char *mapping; // of a packed set; then nothing is read from disk
-    size_t mapping_len;
-    struct file **files; // sorted by path
-    size_t count;
-    struct pattern *patterns;
-    size_t pattern_count;
-    size_t bytes; // read from disk
-};
-
-// Where packed bytes are taken from or put.
-struct cursor {
-    char *at; // NULL: only counts
-    size_t len;
-    size_t end;
-};
-
 static size_t place_of(const struct files *f, const char *path);
-static struct file *find_file(const struct files *f, const char *path);
-static struct file *add_file(struct files *f, const char *path);
 static void free_file(struct file *file);
 static void load_file(struct files *f, struct file *file);
 static const char *read_descriptor(struct files *f, struct file *file, int fd);
-static void fail_file(struct file *file, const char *reason);
 static struct pattern *find_pattern(const struct files *f, const char *text);
-static struct pattern *add_pattern(struct files *f, const char *text);
 static void load_pattern(struct pattern *p);
-static void add_match(struct pattern *p, const char *path);
-static void put_set(const struct files *f, struct cursor *c);
-static void put(struct cursor *c, struct slice s);
-static void put_number(struct cursor *c, size_t n);
-static void put_string(struct cursor *c, struct slice s);
-static const char *map_set(struct files *f, int fd);
-static bool take_set(struct files *f, struct cursor *c);
-static bool take_number(struct cursor *c, size_t *n);
-static bool take_string(struct cursor *c, struct slice *s);
-static bool take_file(struct files *f, struct cursor *c);
-static bool take_pattern(struct files *f, struct cursor *c);
 
 static void *make_room(void *old, size_t bytes) {
     void *at = realloc(old, bytes);
     CHECK(at);
     return at;
+}
+
+// An array of `count` gets memory at each power of two.
+static void *room_for_one_more(void *array, size_t count, size_t bytes_each) {
+    if ((count & (count - 1)) != 0) return array;
+    return make_room(array, (count > 0 ? 2 * count : 1) * bytes_each);
 }
 
 static char *copy_string(const char *s) {
@@ -109,13 +62,13 @@ void files_free(struct files *f) {
 
 bool files_read(struct files *f, const char *path, struct slice *content, char *why,
                 size_t why_max) {
-    struct file *file = find_file(f, path);
+    struct file *file = files_find(f, path);
     if (!file) {
         if (f->count >= FILES_MAX) {
             snprintf(why, why_max, "%s: more than %d files", path, FILES_MAX);
             return false;
         }
-        file = add_file(f, path);
+        file = files_add(f, path);
         load_file(f, file);
     }
     if (file->why) {
@@ -134,7 +87,7 @@ size_t files_glob(struct files *f, const char *pattern, const char *const **path
             *paths = NULL;
             return 0;
         }
-        p = add_pattern(f, pattern);
+        p = files_add_pattern(f, pattern);
         if (!f->mapping) load_pattern(p);
     }
     *paths = (const char *const *)p->paths;
@@ -149,13 +102,13 @@ size_t files_peek_glob(const struct files *f, const char *pattern, const char *c
 
 void files_add_match(struct files *f, const char *pattern, const char *path) {
     struct pattern *p = find_pattern(f, pattern);
-    if (!p) p = add_pattern(f, pattern);
-    add_match(p, path);
+    if (!p) p = files_add_pattern(f, pattern);
+    files_add_path(p, path);
 }
 
 void files_replace(struct files *f, const char *path, struct slice content) {
-    struct file *old = find_file(f, path);
-    struct file *file = old ? old : add_file(f, path);
+    struct file *old = files_find(f, path);
+    struct file *file = old ? old : files_add(f, path);
     if (old) {
         struct file *kept = make_room(NULL, sizeof *kept);
         *kept = *old;
@@ -167,41 +120,10 @@ void files_replace(struct files *f, const char *path, struct slice content) {
 }
 
 bool files_peek(const struct files *f, const char *path, struct slice *content) {
-    const struct file *file = find_file(f, path);
+    const struct file *file = files_find(f, path);
     if (!file) return false;
     *content = file->content;
     return true;
-}
-
-int files_pack(const struct files *f) {
-    struct cursor counted = {0};
-    put_set(f, &counted);
-    int fd = memfd_create("rsp-files", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0) return -1;
-    void *at = MAP_FAILED;
-    if (ftruncate(fd, (off_t)counted.len) == 0)
-        at = mmap(NULL, counted.len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (at != MAP_FAILED) {
-        put_set(f, &(struct cursor){.at = at});
-        munmap(at, counted.len); // F_SEAL_WRITE is refused as long as a writable mapping exists
-        int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-        if (fcntl(fd, F_ADD_SEALS, seals) == 0) return fd;
-    }
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
-}
-
-struct files *files_unpack(int fd, char *why, size_t why_max) {
-    struct files *f = files_new();
-    const char *reason = map_set(f, fd);
-    struct cursor c = {.at = f->mapping, .end = f->mapping_len};
-    if (!reason && !take_set(f, &c)) reason = "not a packed set of files";
-    if (!reason) return f;
-    snprintf(why, why_max, "%s", reason);
-    files_free(f);
-    return NULL;
 }
 
 // Where the path stands, or would stand.
@@ -218,15 +140,14 @@ static size_t place_of(const struct files *f, const char *path) {
     return low;
 }
 
-static struct file *find_file(const struct files *f, const char *path) {
+struct file *files_find(const struct files *f, const char *path) {
     size_t i = place_of(f, path);
     return i < f->count && strcmp(f->files[i]->path, path) == 0 ? f->files[i] : NULL;
 }
 
-static struct file *add_file(struct files *f, const char *path) {
+struct file *files_add(struct files *f, const char *path) {
     size_t i = place_of(f, path);
-    if ((f->count & (f->count - 1)) == 0) // full at each power of two
-        f->files = make_room(f->files, (f->count ? 2 * f->count : 1) * sizeof *f->files);
+    f->files = room_for_one_more(f->files, f->count, sizeof *f->files);
     memmove(f->files + i + 1, f->files + i, (f->count - i) * sizeof *f->files);
     f->count++;
     f->files[i] = make_room(NULL, sizeof **f->files);
@@ -248,13 +169,13 @@ static void free_file(struct file *file) {
 
 static void load_file(struct files *f, struct file *file) {
     if (f->mapping) {
-        fail_file(file, "not among the files that were loaded");
+        files_fail_one(file, "not among the files that were loaded");
         return;
     }
     // O_NONBLOCK: a FIFO must not stop us.
     int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     const char *reason = fd < 0 ? strerror(errno) : read_descriptor(f, file, fd);
-    if (reason) fail_file(file, reason);
+    if (reason) files_fail_one(file, reason);
     if (fd >= 0) close(fd);
 }
 
@@ -279,7 +200,7 @@ static const char *read_descriptor(struct files *f, struct file *file, int fd) {
     return NULL;
 }
 
-static void fail_file(struct file *file, const char *reason) {
+void files_fail_one(struct file *file, const char *reason) {
     file->why = copy_string(reason);
     if (file->owned) explicit_bzero(file->owned, file->content.len);
     free(file->owned);
@@ -293,11 +214,8 @@ static struct pattern *find_pattern(const struct files *f, const char *text) {
     return NULL;
 }
 
-static struct pattern *add_pattern(struct files *f, const char *text) {
-    if ((f->pattern_count & (f->pattern_count - 1)) == 0) {
-        size_t cap = f->pattern_count ? 2 * f->pattern_count : 1;
-        f->patterns = make_room(f->patterns, cap * sizeof *f->patterns);
-    }
+struct pattern *files_add_pattern(struct files *f, const char *text) {
+    f->patterns = room_for_one_more(f->patterns, f->pattern_count, sizeof *f->patterns);
     struct pattern *p = &f->patterns[f->pattern_count++];
     *p = (struct pattern){.text = copy_string(text)};
     return p;
@@ -306,125 +224,16 @@ static struct pattern *add_pattern(struct files *f, const char *text) {
 static void load_pattern(struct pattern *p) {
     glob_t found = {0};
     if (glob(p->text, 0, NULL, &found) == 0)
-        for (size_t i = 0; i < found.gl_pathc; i++) add_match(p, found.gl_pathv[i]);
+        for (size_t i = 0; i < found.gl_pathc; i++) files_add_path(p, found.gl_pathv[i]);
     globfree(&found);
 }
 
-static void add_match(struct pattern *p, const char *path) {
+void files_add_path(struct pattern *p, const char *path) {
     if (p->count >= MATCHES_MAX) {
         log_repeated(LOG_LEVEL_ERROR, "matches",
                      "%s: matches more than %d files, the rest is left out", p->text, MATCHES_MAX);
         return;
     }
-    if ((p->count & (p->count - 1)) == 0)
-        p->paths = make_room(p->paths, (p->count ? 2 * p->count : 1) * sizeof *p->paths);
+    p->paths = room_for_one_more(p->paths, p->count, sizeof *p->paths);
     p->paths[p->count++] = copy_string(path);
-}
-
-static void put_set(const struct files *f, struct cursor *c) {
-    put(c, packed_mark);
-    put_number(c, f->count);
-    for (size_t i = 0; i < f->count; i++) {
-        const struct file *file = f->files[i];
-        put_string(c, slice_of(file->path));
-        put_number(c, file->why != NULL);
-        put_string(c, file->why ? slice_of(file->why) : file->content);
-    }
-    put_number(c, f->pattern_count);
-    for (size_t i = 0; i < f->pattern_count; i++) {
-        const struct pattern *p = &f->patterns[i];
-        put_string(c, slice_of(p->text));
-        put_number(c, p->count);
-        for (size_t k = 0; k < p->count; k++) put_string(c, slice_of(p->paths[k]));
-    }
-}
-
-static void put(struct cursor *c, struct slice s) {
-    if (c->at && s.len > 0) memcpy(c->at + c->len, s.at, s.len);
-    c->len += s.len;
-}
-
-static void put_number(struct cursor *c, size_t n) {
-    uint32_t packed = (uint32_t)n;
-    put(c, (struct slice){(const char *)&packed, sizeof packed});
-}
-
-// With a NUL after it, so that paths can be used where they stand.
-static void put_string(struct cursor *c, struct slice s) {
-    put_number(c, s.len);
-    put(c, s);
-    put(c, (struct slice){"", 1});
-}
-
-// NULL or why not. Without the seals another process could change, or cut, what we read.
-static const char *map_set(struct files *f, int fd) {
-    const int wanted = F_SEAL_SHRINK | F_SEAL_WRITE;
-    int seals = fcntl(fd, F_GET_SEALS);
-    struct stat st;
-    if (seals < 0 || (seals & wanted) != wanted) return "not a sealed memory file";
-    if (fstat(fd, &st) != 0) return strerror(errno);
-    if (st.st_size == 0) return "not a packed set of files";
-    void *at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    if (at == MAP_FAILED) return strerror(errno);
-    f->mapping = at;
-    f->mapping_len = (size_t)st.st_size;
-    return NULL;
-}
-
-static bool take_set(struct files *f, struct cursor *c) {
-    if (c->end < packed_mark.len || memcmp(c->at, packed_mark.at, packed_mark.len) != 0)
-        return false;
-    c->len = packed_mark.len;
-    size_t n;
-    if (!take_number(c, &n)) return false;
-    while (n-- > 0)
-        if (!take_file(f, c)) return false;
-    if (!take_number(c, &n)) return false;
-    while (n-- > 0)
-        if (!take_pattern(f, c)) return false;
-    return c->len == c->end;
-}
-
-static bool take_number(struct cursor *c, size_t *n) {
-    uint32_t packed;
-    if (c->end - c->len < sizeof packed) return false;
-    memcpy(&packed, c->at + c->len, sizeof packed);
-    c->len += sizeof packed;
-    *n = packed;
-    return true;
-}
-
-static bool take_string(struct cursor *c, struct slice *s) {
-    if (!take_number(c, &s->len) || c->end - c->len <= s->len) return false;
-    s->at = c->at + c->len;
-    c->len += s->len + 1;
-    return s->at[s->len] == '\0';
-}
-
-static bool take_file(struct files *f, struct cursor *c) {
-    struct slice path, text;
-    size_t has_failed;
-    if (!take_string(c, &path) || !take_number(c, &has_failed) || !take_string(c, &text))
-        return false;
-    if (f->count >= FILES_MAX || find_file(f, path.at)) return false;
-    struct file *file = add_file(f, path.at);
-    if (has_failed)
-        fail_file(file, text.at);
-    else
-        file->content = text;
-    return true;
-}
-
-static bool take_pattern(struct files *f, struct cursor *c) {
-    struct slice text;
-    size_t n;
-    if (!take_string(c, &text) || !take_number(c, &n) || f->pattern_count >= PATTERNS_MAX)
-        return false;
-    struct pattern *p = add_pattern(f, text.at);
-    while (n-- > 0) {
-        struct slice path;
-        if (!take_string(c, &path)) return false;
-        add_match(p, path.at);
-    }
-    return true;
 }
