@@ -13,7 +13,6 @@ static size_t copy_plain(struct slice name, char *out);
 static size_t refuse(char *out);
 static bool last_label_is_numeric(const char *label);
 static bool decode_percent(struct slice name, char *decoded, struct slice *host);
-static int hex_digit(char c);
 static bool cut_port(struct slice *host);
 static size_t normalise_v6(struct slice host, char *out);
 static bool is_ascii(struct slice s);
@@ -92,11 +91,9 @@ static bool decode_percent(struct slice name, char *decoded, struct slice *host)
     for (size_t i = 0; i < name.len; i++) {
         char c = name.at[i];
         if (c == '%') {
-            if (name.len - i < 3) return false;
-            int high = hex_digit(name.at[i + 1]);
-            int low = hex_digit(name.at[i + 2]);
-            if (high < 0 || low < 0) return false;
-            c = (char)(high * 16 + low);
+            int byte = slice_hex_byte(slice_skip(name, i + 1));
+            if (byte < 0) return false;
+            c = (char)byte;
             i += 2;
         }
         if (c == '\0' || c == '%') return false; // '%': encoded twice
@@ -104,13 +101,6 @@ static bool decode_percent(struct slice name, char *decoded, struct slice *host)
     }
     *host = (struct slice){decoded, len};
     return true;
-}
-
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
 }
 
 // Cuts ":443", or ":" alone (RFC 3986 section 3.2.3), off the end.

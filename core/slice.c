@@ -42,3 +42,15 @@ ptrdiff_t slice_find(struct slice s, char c) {
     const char *found = memchr(s.at, c, s.len);
     return found ? found - s.at : -1;
 }
+
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    int lower = c | 0x20;
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+int slice_hex_byte(struct slice s) {
+    if (s.len < 2) return -1;
+    int high = hex_digit(s.at[0]), low = hex_digit(s.at[1]);
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}

@@ -58,5 +58,7 @@ struct slice slice_trim(struct slice s);
 struct slice slice_cut(struct slice *rest, char mark);
 // A whole non-negative decimal number, digits only, at least one. False on anything else or overflow.
 bool slice_to_u64(struct slice s, uint64_t *out);
+// The byte that the first two characters spell in hexadecimal, as after a '%'. -1: they do not.
+int slice_hex_byte(struct slice s);
 // The position of the first c, or -1.
 ptrdiff_t slice_find(struct slice s, char c);

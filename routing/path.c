@@ -57,7 +57,6 @@ static void add_collapsed(struct segments *out, struct slice segment, bool is_la
 static struct rule *search(const struct path_tree *t, const struct segments *segments);
 static void visit(struct search *s, const struct node *n, size_t depth);
 static void add_captures(struct captures *captures, const char *pattern, struct slice path);
-static int hex_value(char c);
 
 bool path_pattern_check(struct slice pattern, struct text *why) {
     struct slice names[CAPTURES_MAX];
@@ -178,10 +177,9 @@ bool path_decode(struct arena *a, struct slice s, struct slice *out) {
     for (size_t i = 0; i < s.len; i++) {
         char c = s.at[i];
         if (c == '%') {
-            if (s.len - i < 3) return false;
-            int high = hex_value(s.at[i + 1]), low = hex_value(s.at[i + 2]);
-            if (high < 0 || low < 0 || high + low == 0) return false;
-            c = (char)(high * 16 + low);
+            int byte = slice_hex_byte(slice_skip(s, i + 1));
+            if (byte <= 0) return false;
+            c = (char)byte;
             i += 2;
         }
         at[len++] = c;
@@ -219,11 +217,7 @@ static bool check_segment(struct slice pattern, struct slice segment, bool is_la
         return false;
     }
     for (size_t i = 0; i < segment.len; i++) {
-        if (segment.at[i] != '%') continue;
-        int code = segment.len - i < 3
-                       ? -1
-                       : hex_value(segment.at[i + 1]) * 16 + hex_value(segment.at[i + 2]);
-        if (code > 0) continue;
+        if (segment.at[i] != '%' || slice_hex_byte(slice_skip(segment, i + 1)) > 0) continue;
         text_printf(why, "'%.*s' has a broken escape", SLICE_ARGS(pattern));
         return false;
     }
@@ -372,10 +366,4 @@ static void add_captures(struct captures *captures, const char *pattern, struct 
         struct slice bare = {name.at + 1, name.len - 2};
         captures->at[captures->count++] = (struct capture){bare, raw};
     }
-}
-
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -256;
 }

@@ -5,6 +5,7 @@
 
 #include "http/message/proxy_header.h"
 
+#include <ctype.h>
 #include <stdint.h>
 
 static enum proxy_event read_v1(struct slice in, size_t *used, struct address *client,
@@ -100,10 +101,6 @@ static bool v4_fits(struct slice word, bool is_whole) {
     return !is_whole || (dots == 3 && digits > 0);
 }
 
-static bool is_hex(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 // Eight groups, or fewer and one "::" (RFC 4291 section 2.2). The form with an IPv4 address at its end is not in the
 // specification, but inet_ntop() writes it, and so do front proxies.
 static bool v6_fits(struct slice word, bool is_whole) {
@@ -125,7 +122,8 @@ static bool v6_fits(struct slice word, bool is_whole) {
             groups += digits > 0;
             digits = 0;
             if (groups == max) return false;
-        } else if (!is_hex(c) || groups == max || ++digits > 4 || (i == 1 && word.at[0] == ':')) {
+        } else if (!isxdigit((unsigned char)c) || groups == max || ++digits > 4 ||
+                   (i == 1 && word.at[0] == ':')) {
             return false;
         }
     }

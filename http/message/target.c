@@ -9,7 +9,6 @@ static enum refusal origin_form(struct slice text, struct target *out);
 static enum refusal absolute_form(struct slice text, enum method method, struct target *out);
 static enum refusal check_bytes(struct slice text);
 static enum refusal check_escapes(struct slice path);
-static int hex_digit(char c);
 static bool cut_port(struct slice authority, struct slice *host, int *port);
 static enum refusal host_field(const struct fields *f, int minor_version, struct slice *host);
 
@@ -73,18 +72,10 @@ static enum refusal check_escapes(struct slice path) {
         ptrdiff_t mark = slice_find(path, '%');
         if (mark < 0) return REFUSE_NONE;
         path = slice_skip(path, (size_t)mark);
-        if (path.len < 3) return REFUSE_BAD_ESCAPE;
-        int high = hex_digit(path.at[1]), low = hex_digit(path.at[2]);
-        if (high < 0 || low < 0 || high + low == 0) return REFUSE_BAD_ESCAPE;
+        if (slice_hex_byte(slice_skip(path, 1)) <= 0) return REFUSE_BAD_ESCAPE;
         path = slice_skip(path, 3);
     }
     return REFUSE_NONE;
-}
-
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    int lower = c | 0x20;
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 static enum refusal absolute_form(struct slice text, enum method method, struct target *out) {

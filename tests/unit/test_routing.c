@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include "routing/path.h"
 #include "tests/unit/routing_fixture.h"
 
 static void the_smallest_file_sends_everything_to_its_backend(void **state) {
@@ -77,6 +78,17 @@ static void a_captured_domain_that_is_no_host_name_is_refused(void **state) {
     unload(&f);
 }
 
+static void a_pattern_with_a_broken_escape_is_refused(void **state) {
+    (void)state;
+    static const char *const bad[] = {"/%", "/a%4", "/%zz/b", "/a/%4g", "/%00"};
+    struct text why;
+    text_init(&why, 256);
+    assert_true(path_pattern_check(SLICE("/a%20b/%41"), &why));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (path_pattern_check(slice_of(bad[i]), &why)) fail_msg("%s was taken", bad[i]);
+    text_fini(&why);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_smallest_file_sends_everything_to_its_backend),
@@ -85,6 +97,7 @@ int main(void) {
         cmocka_unit_test(a_host_without_a_site_is_refused),
         cmocka_unit_test(a_reload_url_reaches_the_server_of_its_domain),
         cmocka_unit_test(a_captured_domain_that_is_no_host_name_is_refused),
+        cmocka_unit_test(a_pattern_with_a_broken_escape_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,16 @@ static void numbers_are_whole_and_decimal(void **state) {
     assert_int_equal(n, 7);
 }
 
+static void two_hexadecimal_digits_are_a_byte(void **state) {
+    (void)state;
+    assert_int_equal(slice_hex_byte(SLICE("00")), 0);
+    assert_int_equal(slice_hex_byte(SLICE("aF9")), 0xaf);
+    assert_int_equal(slice_hex_byte(SLICE("Fa")), 0xfa);
+    static const char *const bad[] = {"", "4", "g0", "0g", "0/", ":0", "@0", "`0", "+1", " 1"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(slice_hex_byte(slice_of(bad[i])), -1);
+}
+
 static void finding_gives_the_first_position(void **state) {
     (void)state;
     assert_int_equal(slice_find(SLICE("a:b:c"), ':'), 1);
@@ -83,6 +93,7 @@ int main(void) {
         cmocka_unit_test(trimming_takes_spaces_and_tabs_only),
         cmocka_unit_test(cutting_gives_every_part_once),
         cmocka_unit_test(numbers_are_whole_and_decimal),
+        cmocka_unit_test(two_hexadecimal_digits_are_a_byte),
         cmocka_unit_test(finding_gives_the_first_position),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
