@@ -37,6 +37,7 @@ struct received {
 };
 
 struct channel {
+    struct loop *loop;
     struct channel_conf conf;
     int fd;
     struct watch *readable; // NULL: the other end is gone
@@ -78,6 +79,7 @@ bool channel_pair(int ends[2]) {
 struct channel *channel_new(struct loop *loop, int fd, const struct channel_conf *conf) {
     struct channel *c = calloc(1, sizeof *c);
     CHECK(c);
+    c->loop = loop;
     c->conf = *conf;
     c->fd = fd;
     c->end = &c->first;
@@ -236,6 +238,7 @@ static void drop_first(struct channel *c) {
 static void on_writable(evutil_socket_t fd, short what, void *arg) {
     (void)what;
     struct channel *c = arg;
+    loop_begin_turn(c->loop);
     while (c->first) {
         struct waiting *w = c->first;
         struct slice body = {w->body, w->len};

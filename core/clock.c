@@ -3,18 +3,25 @@
 
 #include "core/clock.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 enum { DATE_MAX = 64 };
 
+// Written anew once a second at most.
+struct date {
+    time_t second; // that the text tells; 0: none
+    char text[DATE_MAX];
+};
+
 static struct {
     uint64_t monotonic_us; // 0: never read
     time_t wall;
-    time_t http_date_of; // the second that the cached string tells; 0: none
-    time_t log_date_of;
-    char http_date[DATE_MAX];
-    char log_date[DATE_MAX];
+    struct date http_date;
+    struct date log_date;
 } now;
+
+static bool is_old(struct date *d, struct tm *present);
 
 // Not strftime: dates on the wire are English whatever the locale is.
 static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -53,23 +60,27 @@ time_t clock_wall(void) {
 }
 
 const char *clock_http_date(void) {
-    read_if_never();
-    if (now.http_date_of == now.wall) return now.http_date;
     struct tm t;
-    gmtime_r(&now.wall, &t);
-    snprintf(now.http_date, DATE_MAX, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[t.tm_wday],
-             t.tm_mday, months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
-    now.http_date_of = now.wall;
-    return now.http_date;
+    if (is_old(&now.http_date, &t))
+        snprintf(now.http_date.text, DATE_MAX, "%s, %02d %s %04d %02d:%02d:%02d GMT",
+                 days[t.tm_wday], t.tm_mday, months[t.tm_mon], t.tm_year + 1900, t.tm_hour,
+                 t.tm_min, t.tm_sec);
+    return now.http_date.text;
 }
 
 const char *clock_log_date(void) {
-    read_if_never();
-    if (now.log_date_of == now.wall) return now.log_date;
     struct tm t;
-    gmtime_r(&now.wall, &t);
-    snprintf(now.log_date, DATE_MAX, "%02d/%s/%04d:%02d:%02d:%02d +0000", t.tm_mday,
-             months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
-    now.log_date_of = now.wall;
-    return now.log_date;
+    if (is_old(&now.log_date, &t))
+        snprintf(now.log_date.text, DATE_MAX, "%02d/%s/%04d:%02d:%02d:%02d +0000", t.tm_mday,
+                 months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+    return now.log_date.text;
+}
+
+// Then the caller writes it anew for the present.
+static bool is_old(struct date *d, struct tm *present) {
+    read_if_never();
+    if (d->second == now.wall) return false;
+    d->second = now.wall;
+    gmtime_r(&now.wall, present);
+    return true;
 }

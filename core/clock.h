@@ -12,6 +12,7 @@ uint64_t clock_ms(void);      // monotonic, milliseconds
 uint64_t clock_us(void);      // monotonic, microseconds, of the turn
 uint64_t clock_read_us(void); // monotonic, microseconds, read now (one system call)
 time_t clock_wall(void);      // seconds since 1970
-const char *clock_http_date(
-    void); // "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7), 29 bytes
-const char *clock_log_date(void); // "06/Nov/1994:08:49:37 +0000" (the combined format)
+// Valid until the clock has gone on: "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7), 29 bytes, and
+// "06/Nov/1994:08:49:37 +0000", as the combined log format has it.
+const char *clock_http_date(void);
+const char *clock_log_date(void);

@@ -20,7 +20,7 @@
 #include "core/resolver.h"
 
 // A unix socket with a full backlog refuses at once where TCP would wait: asked again after this time.
-#define BUSY_RETRY_MS 10
+enum { BUSY_RETRY_MS = 10 };
 
 enum dial_state {
     DIAL_RESOLVING,
@@ -65,7 +65,7 @@ static void free_dial(struct dial *d);
 
 struct dial *dial_start(struct loop *loop, struct resolver *r, const struct endpoint *to,
                         unsigned timeout_ms, dialled_fn *on_dialled, void *arg) {
-    struct dial *d = calloc(1, sizeof(*d));
+    struct dial *d = calloc(1, sizeof *d);
     CHECK(d);
     d->loop = loop;
     d->to = to;
@@ -110,7 +110,7 @@ static void on_resolved(void *arg, const struct resolved *r) {
 
 static void fail_name(struct dial *d, const char *why) {
     char text[128];
-    snprintf(text, sizeof(text), "no address for '%.60s' (%s)", d->to->host, why);
+    snprintf(text, sizeof text, "no address for '%.60s' (%s)", d->to->host, why);
     end_with(d, DIAL_NO_NAME, text);
 }
 
@@ -150,7 +150,7 @@ static int open_socket(const struct address *a) {
     int on = 1;
     int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0 && a->any.sa_family != AF_UNIX)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return fd;
 }
 
@@ -164,7 +164,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg) {
     (void)what;
     struct dial *d = arg;
     int error = 0;
-    socklen_t len = sizeof(error);
+    socklen_t len = sizeof error;
     loop_begin_turn(d->loop);
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) error = errno;
     if (error == 0) {
@@ -204,7 +204,7 @@ static void drop_socket(struct dial *d) {
 static void end_with(struct dial *d, enum dial_failure failure, const char *text) {
     d->state = DIAL_ENDED;
     d->failure = failure;
-    if (failure != DIAL_OK) snprintf(d->why, sizeof(d->why), "%s: %s", d->to->text, text);
+    if (failure != DIAL_OK) snprintf(d->why, sizeof d->why, "%s: %s", d->to->text, text);
     resolver_forget(&d->lookup);
     timer_clear(&d->timer);
     loop_add_task(d->loop, &d->end);
@@ -214,8 +214,8 @@ static void tell_owner(void *arg) {
     struct dial *d = arg;
     int fd = d->fd;
     enum dial_failure failure = d->failure;
-    char why[sizeof(d->why)];
-    memcpy(why, d->why, sizeof(why));
+    char why[sizeof d->why];
+    memcpy(why, d->why, sizeof why);
     dialled_fn *on_dialled = d->on_dialled;
     void *owner = d->arg;
     free_dial(d);

@@ -14,16 +14,12 @@ struct endpoint {
     struct address address; // valid when host is NULL
 };
 
-// Names are resolved by c-ares in the loop and remembered by their TTL (at least 1 s, at most 5 min; failures 1 s).
-struct resolver;
-struct resolver *resolver_new(struct loop *loop);
-void resolver_free(struct resolver *r); // no dial is under way
-
 // DIAL_NO_DESCRIPTOR: this machine has run out of something (descriptors, memory, ports). The backend is not to blame.
 enum dial_failure { DIAL_OK, DIAL_NO_NAME, DIAL_REFUSED, DIAL_TIMEOUT, DIAL_NO_DESCRIPTOR };
 
 // One attempt to connect: all addresses of the name in turn, within one time limit of which each has an equal share.
 struct dial;
+struct resolver;
 // fd is the callee's (non-blocking, close-on-exec, TCP_NODELAY), or -1 with failure and a text that is valid
 // during the call. Never called from within dial_start(). The dial is gone after this call.
 typedef void dialled_fn(void *arg, int fd, enum dial_failure failure, const char *why);

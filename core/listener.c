@@ -29,8 +29,8 @@ struct listener {
 };
 
 static bool bind_to(int fd, const struct address *a);
-static bool remove_dead_socket(const char *path);
-static int connect_error(const char *path);
+static bool remove_dead_socket(const struct address *a);
+static int connect_error(const struct address *a);
 static void on_acceptable(void *arg);
 static bool accept_one(struct listener *l);
 static bool is_passing(int error);
@@ -48,7 +48,7 @@ int listener_open(const struct address *a, int backlog, char *why, size_t why_ma
 }
 
 struct listener *listener_new(struct loop *loop, int fd, accepted_fn *on_accepted, void *arg) {
-    struct listener *l = calloc(1, sizeof(*l));
+    struct listener *l = calloc(1, sizeof *l);
     CHECK(l);
     l->loop = loop;
     l->fd = fd;
@@ -80,10 +80,10 @@ void listener_resume(struct listener *l) {
 static bool bind_to(int fd, const struct address *a) {
     int on = 1;
     int v6_only = !(a->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr));
-    if (a->any.sa_family == AF_UNIX && !remove_dead_socket(a->local.sun_path)) return false;
+    if (a->any.sa_family == AF_UNIX && !remove_dead_socket(a)) return false;
     if (a->any.sa_family != AF_UNIX) {
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); // what is accepted inherits it
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); // what is accepted inherits it
     }
     if (a->any.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only));
@@ -92,25 +92,23 @@ static bool bind_to(int fd, const struct address *a) {
 
 // A socket that a crash left behind is in the way; one that somebody answers on, and anything that is not a socket
 // (connecting to a plain file is refused as well), is not ours to take.
-static bool remove_dead_socket(const char *path) {
+static bool remove_dead_socket(const struct address *a) {
     struct stat found;
-    if (lstat(path, &found) != 0) return errno == ENOENT;
+    if (lstat(a->local.sun_path, &found) != 0) return errno == ENOENT;
     if (!S_ISSOCK(found.st_mode)) {
         errno = EEXIST;
         return false;
     }
-    if (connect_error(path) == ECONNREFUSED) return unlink(path) == 0;
+    if (connect_error(a) == ECONNREFUSED) return unlink(a->local.sun_path) == 0;
     errno = EADDRINUSE;
     return false;
 }
 
-static int connect_error(const char *path) {
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+static int connect_error(const struct address *a) {
     // Non-blocking: with a full backlog connect() would wait for whoever listens there.
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return errno;
-    int error = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 ? 0 : errno;
+    int error = connect(fd, &a->any, a->len) == 0 ? 0 : errno;
     close(fd);
     return error;
 }
@@ -138,7 +136,7 @@ static bool is_passing(int error) {
     static const int passing[] = {ECONNABORTED, EINTR,       EPROTO,     EPERM,
                                   ENETDOWN,     ENOPROTOOPT, EHOSTDOWN,  EHOSTUNREACH,
                                   ENONET,       EOPNOTSUPP,  ENETUNREACH};
-    for (size_t i = 0; i < sizeof(passing) / sizeof(*passing); i++)
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
         if (error == passing[i]) return true;
     return false;
 }

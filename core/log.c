@@ -18,6 +18,13 @@
 // to one file do not mix.
 enum { MESSAGE_MAX = 3072, LINE_MAX_BYTES = 4096, REPEATS_MAX = 64, REPEAT_US = 10 * 1000000 };
 
+static const char *const level_names[] = {
+    [LOG_LEVEL_DEBUG] = "debug",
+    [LOG_LEVEL_INFO] = "info",
+    [LOG_LEVEL_WARN] = "warn",
+    [LOG_LEVEL_ERROR] = "error",
+};
+
 struct repeat {
     const char *key;
     uint64_t said_us;
@@ -47,9 +54,8 @@ void log_set_level(enum log_level least) {
 }
 
 enum log_level log_level_named(const char *name) {
-    static const char *const NAMES[] = {"debug", "info", "warn", "error"};
-    for (size_t i = 0; name && i < sizeof NAMES / sizeof NAMES[0]; i++)
-        if (strcmp(name, NAMES[i]) == 0) return (enum log_level)i;
+    for (size_t i = 0; name && i < sizeof level_names / sizeof *level_names; i++)
+        if (strcmp(name, level_names[i]) == 0) return (enum log_level)i;
     return LOG_LEVEL_INFO;
 }
 
@@ -119,14 +125,13 @@ static void say(enum log_level level, unsigned left_out, const char *format, va_
 
 // "2026-11-23T08:08:14.123Z warn worker 3[4711] ". The role is ours and short.
 static size_t add_head(char *line, enum log_level level) {
-    static const char *const names[] = {"debug", "info", "warn", "error"};
     struct timespec wall;
     clock_gettime(CLOCK_REALTIME, &wall);
     struct tm t;
     gmtime_r(&wall.tv_sec, &t);
     int n = snprintf(line, 128, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s %.40s[%ld] ",
                      t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,
-                     wall.tv_nsec / 1000000, names[level], log_state.role, (long)getpid());
+                     wall.tv_nsec / 1000000, level_names[level], log_state.role, (long)getpid());
     return (size_t)n;
 }
 

@@ -4,7 +4,7 @@
 #pragma once
 
 // The error log of the process: one line an event, with time, level, process role and pid. One of the
-// two globals of rsp (the other is the clock). Before log_open() it writes to stderr.
+// two globals of rsp (the other is the clock). Before log_set_fd() it writes to stderr.
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 
 // The descriptor is borrowed; -1 is stderr. Replacing it is how logs are reopened.

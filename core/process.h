@@ -27,8 +27,8 @@ struct process_plan {
     // loop of its own, and must not touch (nor free) the parent's.
     int (*run)(void *arg, int channel_fd);
     void *arg;
-    const int *
-        keep; // descriptors that the child keeps besides 0, 1, 2 and its channel; all others are closed in it
+    // Descriptors that the child keeps besides 0, 1, 2 and its channel; all others are closed in it.
+    const int *keep;
     size_t keep_count;
     exited_fn *on_exit; // in the parent, from the loop
     void *owner;

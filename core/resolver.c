@@ -68,7 +68,7 @@ static void on_ares_time(void *arg);
 static void set_ares_timer(struct resolver *r);
 
 struct resolver *resolver_new(struct loop *loop) {
-    struct resolver *r = calloc(1, sizeof(*r));
+    struct resolver *r = calloc(1, sizeof *r);
     CHECK(r && ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
     r->loop = loop;
     timer_init(&r->timer, loop, on_ares_time, r);
@@ -143,7 +143,7 @@ static struct name **find(struct resolver *r, const char *host) {
 static struct name *add(struct resolver *r, const char *host) {
     if (r->count >= NAMES_MAX) drop_old(r);
     if (r->count >= NAMES_MAX) return NULL;
-    struct name *n = calloc(1, sizeof(*n) + strlen(host) + 1);
+    struct name *n = calloc(1, sizeof *n + strlen(host) + 1);
     CHECK(n);
     strcpy(n->host, host);
     n->resolver = r;
@@ -246,7 +246,7 @@ static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writa
         return;
     }
     if (!w) {
-        w = calloc(1, sizeof(*w));
+        w = calloc(1, sizeof *w);
         CHECK(w);
         w->resolver = r;
         w->fd = fd;

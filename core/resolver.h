@@ -6,9 +6,15 @@
 #include <stdbool.h>
 
 #include "core/address.h"
-#include "core/dial.h"
+#include "core/loop.h"
 
-// Names to addresses, for dial.c. At most RESOLVED_MAX addresses of a name are used.
+// Names to addresses, asked of the name servers by c-ares in the loop and remembered by their TTL (at least 1 s, at most
+// 5 min; failures 1 s).
+struct resolver;
+struct resolver *resolver_new(struct loop *loop);
+void resolver_free(struct resolver *r); // nobody waits for a name any more
+
+// At most so many addresses of a name are used.
 #define RESOLVED_MAX 16
 
 struct resolved {

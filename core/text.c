@@ -37,7 +37,7 @@ void text_add_char(struct text *t, char c) {
     text_add(t, (struct slice){&c, 1});
 }
 
-void text_add_u64(struct text *t, unsigned long long n) {
+void text_add_u64(struct text *t, uint64_t n) {
     char digits[24];
     char *first = digits + sizeof digits;
     do {

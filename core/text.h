@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/slice.h"
 
@@ -23,7 +24,7 @@ void text_fini(struct text *t);
 void text_clear(struct text *t); // keeps the memory
 void text_add(struct text *t, struct slice s);
 void text_add_char(struct text *t, char c);
-void text_add_u64(struct text *t, unsigned long long n);
+void text_add_u64(struct text *t, uint64_t n);
 void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct slice text_slice(const struct text *t);
 // NUL-terminated; valid until the next change.

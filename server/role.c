@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "core/check.h"
-#include "core/dial.h"
 #include "core/listener.h"
 #include "core/log.h"
 #include "core/process.h"
+#include "core/resolver.h"
 #include "server/acceptors.h"
 #include "server/delivery.h"
 
@@ -150,8 +150,8 @@ static void take_logs(struct role *r, struct order order, int *fds, size_t fd_co
         return;
     }
     log_set_fd(fds[0]);
-    dup2(fds[0],
-         1); // what a library or a sanitizer says goes there too, and nothing holds a terminal
+    // What a library or a sanitizer says goes there too, and nothing holds a terminal.
+    dup2(fds[0], 1);
     dup2(fds[0], 2);
     replace_fd(&r->error_fd, &fds[0]);
     access_log_set_fd(r->access_log, order.value ? fds[1] : -1);

@@ -13,6 +13,7 @@
 
 #include "core/check.h"
 #include "core/clock.h"
+#include "core/resolver.h"
 #include "http/access_log.h"
 
 static int listen_on_loopback(int *port);
