@@ -10,7 +10,7 @@
 // would be a second, hidden set of rules beside ours.
 //
 // What to wait for is derived in one function, derive_events(), at the end of each turn in which something has
-// changed, and nowhere else.
+// changed. (Only writing says at once that the kernel is full, so that nobody tries again in the same turn.)
 #include "core/stream.h"
 
 #include <event2/event.h>
@@ -29,8 +29,6 @@
 static void wake_owner(void *arg);
 static void close_turn(void *arg);
 static void derive_events(struct stream *s);
-static void set_event(struct event *event, bool is_wanted);
-static bool wants_writability(struct stream *s);
 static void input_changed(struct stream *s);
 static struct buffer *output(struct stream *s);
 static void output_changed(struct stream *s);
@@ -101,11 +99,11 @@ static void close_turn(void *arg) {
 }
 
 static void derive_events(struct stream *s) {
-    set_event(&s->readable, stream_wants_input(s));
-    set_event(&s->writable, wants_writability(s));
+    stream_wait_for(&s->readable, stream_wants_input(s));
+    stream_wait_for(&s->writable, stream_wants_room(s));
 }
 
-static void set_event(struct event *event, bool is_wanted) {
+void stream_wait_for(struct event *event, bool is_wanted) {
     bool is_added = stream_waits_for(event);
     if (is_wanted && !is_added) {
         CHECK(event_add(event, NULL) == 0);
@@ -116,12 +114,6 @@ static void set_event(struct event *event, bool is_wanted) {
 
 bool stream_waits_for(const struct event *event) {
     return event_pending(event, EV_READ | EV_WRITE, NULL) != 0;
-}
-
-// After stream_flush() whatever is still there was refused.
-static bool wants_writability(struct stream *s) {
-    struct buffer *b = stream_wire_out(s);
-    return s->output_state != OUTPUT_BROKEN && buffer_len(b) > 0;
 }
 
 void stream_fail(struct stream *s, int error) {

@@ -11,7 +11,7 @@ static void take_state(struct stream *s, enum layer_state state);
 static void end_input(struct stream *s, enum stream_end end);
 
 void stream_add_layer(struct stream *s, const struct layer_ops *ops, void *layer) {
-    CHECK(!s->inner && s->output_state == OUTPUT_OPEN);
+    CHECK(!s->inner && s->output_state != OUTPUT_ENDING && s->output_state != OUTPUT_SHUT);
     struct inner *inner = calloc(1, sizeof(*inner));
     CHECK(inner != NULL);
     inner->ops = ops;

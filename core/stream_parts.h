@@ -60,6 +60,7 @@ struct stream {
 // --- stream.c ---
 void stream_changed(struct stream *s); // looks again at the end of the turn
 void stream_wake(struct stream *s);
+void stream_wait_for(struct event *event, bool is_wanted);
 bool stream_waits_for(const struct event *event);
 // The first call counts: later failures are consequences. error 0: it was the layer.
 void stream_fail(struct stream *s, int error);
@@ -73,7 +74,8 @@ void stream_read_rest(struct stream *s);
 // --- stream_write.c ---
 void stream_init_writing(struct stream *s);
 size_t stream_unsent(const struct stream *s);
-void stream_send_last(struct stream *s); // one try, before the stream fails
+bool stream_wants_room(struct stream *s); // the kernel has refused something
+void stream_send_last(struct stream *s);  // one try, before the stream fails
 
 // --- stream_layer.c: these do nothing for a plain stream ---
 void stream_made_room(struct stream *s); // input is about to be taken

@@ -55,6 +55,12 @@ static void write_out(struct stream *s) {
     write_backlog(s);
     if (s->output_state == OUTPUT_ENDING && stream_unsent(s) == 0) send_end(s);
     on_backlog(s, before);
+    stream_wait_for(&s->writable, stream_wants_room(s));
+}
+
+// After a try to write; before it there may be bytes that nobody has offered yet.
+bool stream_wants_room(struct stream *s) {
+    return s->output_state != OUTPUT_BROKEN && buffer_len(stream_wire_out(s)) > 0;
 }
 
 static void write_backlog(struct stream *s) {

@@ -518,6 +518,57 @@ static void shut_sends_the_backlog_first_and_then_the_end(void **state) {
     close(fd);
 }
 
+static void say_bye_when_empty(void *arg) {
+    struct stream *s = arg;
+    if (stream_backlog(s) > 0 || stream_is_shut(s)) return;
+    stream_write(s, SLICE("bye"));
+    stream_shut(s);
+}
+
+static void what_the_owner_does_when_a_refused_backlog_is_gone_is_done_in_that_turn(void **state) {
+    (void)state;
+    int fd;
+    static char much[1 << 20];
+    struct stream *s = stream_and_fd(&fd);
+    stream_write(s, (struct slice){much, sizeof(much)});
+    stream_set_owner(s, say_bye_when_empty, s);
+    stream_wake_later(s);
+    size_t got = 0;
+    for (int turns = 0; stream_bytes_out(s) < sizeof(much); turns++) {
+        assert_true(turns < 1000);
+        got += drain_fd(fd, sizeof(much));
+        loop_turn(loop, 5);
+    }
+    assert_true(stream_is_shut(s)); // all in the turn in which the last byte went
+    assert_int_equal(stream_bytes_out(s), sizeof(much) + 3);
+    got += drain_fd(fd, sizeof(much));
+    assert_int_equal(got, sizeof(much) + 3);
+    stream_free(s);
+    close(fd);
+}
+
+static void only_shut_when_a_refused_backlog_is_gone(void *arg) {
+    struct stream *s = arg;
+    if (stream_backlog(s) == 0) stream_shut(s);
+}
+
+static void a_shut_in_the_wake_of_a_refused_backlog_is_sent(void **state) {
+    (void)state;
+    int fd;
+    static char much[1 << 20];
+    struct stream *s = stream_and_fd(&fd);
+    stream_write(s, (struct slice){much, sizeof(much)});
+    stream_set_owner(s, only_shut_when_a_refused_backlog_is_gone, s);
+    stream_wake_later(s);
+    for (int turns = 0; !stream_is_shut(s); turns++) {
+        assert_true(turns < 1000);
+        drain_fd(fd, sizeof(much));
+        loop_turn(loop, 5);
+    }
+    stream_free(s);
+    close(fd);
+}
+
 static void times_and_counts_of_the_wire_are_kept(void **state) {
     (void)state;
     int fd;
@@ -558,6 +609,8 @@ int main(void) {
         TEST(an_answer_sent_before_the_peer_went_is_read_when_a_write_fails),
         TEST(writing_to_a_closed_peer_fails_without_a_signal),
         TEST(shut_sends_the_backlog_first_and_then_the_end),
+        TEST(what_the_owner_does_when_a_refused_backlog_is_gone_is_done_in_that_turn),
+        TEST(a_shut_in_the_wake_of_a_refused_backlog_is_sent),
         TEST(times_and_counts_of_the_wire_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
