@@ -227,7 +227,7 @@ static void a_listener_has_limits_of_its_own(void **state) {
     (void)state;
     struct scene s;
     scene_init(&s,
-               "listen { http = '127.0.0.1:1', limits = { line = 256, fields = 8 } }\n"
+               "listen { http = '127.0.0.1:1', limits = { line = '256b', fields = 8 } }\n"
                "site '*' { respond = { 200, 'ok' } }",
                &PLAIN);
     char request[600];
