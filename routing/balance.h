@@ -15,7 +15,9 @@ typedef struct member *balance_fn(struct pool *p, uint64_t key_hash, const uint6
 
 #define BALANCE_NAMES "round-robin|least-busy|random-2|hash" // in the order of balances.def
 
-bool member_may_take(const struct member *m, const uint64_t *tried);
+static inline bool member_may_take(const struct member *m, const uint64_t *tried) {
+    return m->weight > 0 && !(tried && tried[m->index / 64] >> (m->index % 64) & 1);
+}
 
 // The hash of a key, the same on all machines.
 uint64_t balance_key_hash(struct slice key);

@@ -12,25 +12,26 @@ enum { KEY_SEED = 0x5eed, MEMBER_SEED = 0x3e3b };
 
 static uint64_t draw(const struct member *m, uint64_t key_hash);
 static uint64_t minus_ln(uint64_t d);
+static double limit_of(uint64_t d, unsigned weight);
 
 struct member *balance_hash(struct pool *p, uint64_t key_hash, const uint64_t *tried) {
     struct member *best = NULL;
-    uint64_t best_draw = 0, best_ln = 0;
+    uint64_t best_draw = 0, best_ln = 0; // 0: not asked for yet
+    double limit = 0;                    // no draw beyond limit * weight can win
     for (size_t i = 0; i < p->member_count; i++) {
         struct member *m = &p->members[i];
         if (!member_may_take(m, tried)) continue;
         uint64_t d = draw(m, key_hash);
         if (best && m->weight == best->weight && d >= best_draw) continue;
         if (best && m->weight != best->weight) {
-            // d alone, without the logarithm, is a lower bound: most end here.
-            if ((unsigned __int128)(d >> 6) * best->weight > (unsigned __int128)best_ln * m->weight)
-                continue;
-            struct distance theirs = {minus_ln(d), m->weight}, ours = {best_ln, best->weight};
+            if ((double)(int64_t)(d >> 1) > limit * m->weight) continue;
+            struct distance theirs = {minus_ln(d), m->weight},
+                            ours = {minus_ln(best_draw), best->weight};
             if (!is_nearer(theirs, ours)) continue;
         }
         best = m;
         best_draw = d;
-        best_ln = minus_ln(d);
+        limit = limit_of(best_draw, best->weight);
     }
     return best;
 }
@@ -59,16 +60,27 @@ static uint64_t draw(const struct member *m, uint64_t key_hash) {
     return x ^ (x >> 32);
 }
 
-// -ln(1 - d/2^64) in 2^-58: the series x + x^2/2 + x^3/3 + ... after u was doubled until it is at least a half.
+// x <= -ln(1 - x) <= x / (1 - x): another member's draw x that is more than its weight times this cannot be nearer. Only a quick
+// way to leave out most of them, with room for rounding: it decides nothing by itself. In 2^-63.
+static double limit_of(uint64_t d, unsigned weight) {
+    double x = (double)(d >> 1), whole = 9223372036854775808.0;
+    return x * (whole / (whole - x + 1)) / weight * 1.000001 + 1;
+}
+
+// -ln(u), u = 1 - d/2^64, in 2^-58. u is doubled until it is at least a half; then with z = (1 - u) / (1 + u), which is at most a
+// third, the series is 2 (z + z^3/3 + z^5/5 + ...).
 static uint64_t minus_ln(uint64_t d) {
     const uint64_t ln2 = 199786072581291494; // in 2^-58
-    uint64_t u = ~d, sum = 0;
+    uint64_t u = ~d, sum = 0, series = 0;
     if (u == 0) u = 1;
     for (; !(u >> 63); u <<= 1) sum += ln2;
-    uint64_t x = ~u, power = x;
-    for (unsigned n = 1; power >> 6; n++) {
-        sum += (power >> 6) / n;
-        power = (uint64_t)((unsigned __int128)power * x >> 64);
+    uint64_t x = ~u;
+    uint64_t z =
+        (uint64_t)(((unsigned __int128)x << 63) / (((unsigned __int128)1 << 64) - (x >> 1)));
+    uint64_t square = (uint64_t)((unsigned __int128)z * z >> 64);
+    for (uint64_t power = z, n = 1; power >> 5; n += 2) {
+        series += power / n;
+        power = (uint64_t)((unsigned __int128)power * square >> 64);
     }
-    return sum;
+    return sum + (series >> 5);
 }

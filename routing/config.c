@@ -32,8 +32,6 @@ void loader_finish(struct loader *l) {
         c->listens[i] = *(struct listen_conf *)l->listens.at[i];
     c->pools = keep(l, &l->pools);
     c->pool_count = l->pools.count;
-    c->sites = keep(l, &l->sites);
-    c->site_count = l->sites.count;
 }
 
 void config_free(struct config *c) {
@@ -95,11 +93,17 @@ static void finish_pools(struct loader *l) {
 }
 
 static void finish_sites(struct loader *l) {
-    struct host_table *hosts = host_table_new(l->arena, l->sites.count);
-    l->config->router->hosts = hosts;
-    for (size_t i = 0; i < l->sites.count; i++) {
-        struct site *site = l->sites.at[i], *there;
-        if (host_table_add(hosts, site, &there)) continue;
+    struct config *c = l->config;
+    c->site_count = l->site_count;
+    struct site_entry *entries = arena_alloc(l->arena, (c->site_count + 1) * sizeof *entries);
+    if (c->site_count > 0) memcpy(entries, l->sites, c->site_count * sizeof *entries);
+    c->sites = arena_alloc(l->arena, (c->site_count + 1) * sizeof *c->sites);
+    c->router->hosts = host_table_new(l->arena, entries, c->site_count);
+    for (size_t i = 0; i < c->site_count; i++) {
+        struct site *site = &entries[i].site, *there;
+        site->rule = &entries[i].rule;
+        c->sites[i] = site;
+        if (host_table_add(c->router->hosts, i, &there)) continue;
         struct conf_spot spot = {
             .file = site->place.file, .line = site->place.line, .word = "site", .name = site->name};
         conf_error(l->conf, &spot, "declared twice, first at %s:%d", there->place.file,

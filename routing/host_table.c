@@ -15,10 +15,9 @@ struct slot {
 
 struct host_table {
     size_t mask;
-    uint32_t count;
+    struct site_entry *entries;
     unsigned char depths[HOSTNAME_MAX / 8 + 1]; // bit n: there is a wildcard of n labels
-    struct site **sites;
-    struct site *any; // "*"
+    struct site *any;                           // "*"
     struct slot slots[];
 };
 
@@ -27,16 +26,17 @@ static uint32_t hash_name(struct slice name, bool is_wildcard);
 static bool is_wildcard_name(struct slice name);
 static unsigned count_labels(struct slice name);
 
-struct host_table *host_table_new(struct arena *a, size_t count) {
+struct host_table *host_table_new(struct arena *a, struct site_entry *entries, size_t count) {
     size_t size = 16;
     while (size < count + count / 2 + 1) size *= 2;
     struct host_table *t = arena_zalloc(a, sizeof *t + size * sizeof *t->slots);
     t->mask = size - 1;
-    t->sites = arena_alloc(a, (count + 1) * sizeof *t->sites);
+    t->entries = entries;
     return t;
 }
 
-bool host_table_add(struct host_table *t, struct site *site, struct site **there) {
+bool host_table_add(struct host_table *t, size_t number, struct site **there) {
+    struct site *site = &t->entries[number].site;
     struct slice name = slice_of(site->name);
     bool is_wildcard = is_wildcard_name(name);
     if (slice_equals(name, SLICE("*"))) {
@@ -50,8 +50,7 @@ bool host_table_add(struct host_table *t, struct site *site, struct site **there
     uint32_t hash = hash_name(name, is_wildcard);
     size_t i = hash & t->mask;
     while (t->slots[i].number) i = (i + 1) & t->mask;
-    t->sites[t->count++] = site;
-    t->slots[i] = (struct slot){hash, t->count};
+    t->slots[i] = (struct slot){hash, (uint32_t)number + 1};
     unsigned depth = count_labels(name);
     if (is_wildcard) t->depths[depth / 8] |= (unsigned char)(1u << depth % 8);
     return true;
@@ -63,6 +62,7 @@ struct site *host_table_find(const struct host_table *t, struct slice host) {
 
 struct site *host_table_next(const struct host_table *t, struct slice host,
                              const struct site *after) {
+    if (host.len > HOSTNAME_MAX) return after == t->any ? NULL : t->any;
     bool is_past = after == NULL;
     struct site *found = host.len > 0 ? find_name(t, host, false) : NULL;
     if (found && is_past) return found;
@@ -82,7 +82,7 @@ static struct site *find_name(const struct host_table *t, struct slice name, boo
     uint32_t hash = hash_name(name, is_wildcard);
     for (size_t i = hash & t->mask; t->slots[i].number; i = (i + 1) & t->mask) {
         if (t->slots[i].hash != hash) continue;
-        struct site *site = t->sites[t->slots[i].number - 1];
+        struct site *site = &t->entries[t->slots[i].number - 1].site;
         struct slice found = slice_of(site->name);
         if (is_wildcard_name(found) != is_wildcard) continue;
         if (slice_equals(is_wildcard ? slice_skip(found, 2) : found, name)) return site;

@@ -30,7 +30,9 @@ struct loader {
     struct files *files;
     struct script *script;
     struct config *config;
-    struct pointers listens, sites, pools;
+    struct pointers listens, pools;
+    struct site_entry *sites; // they move when one is added
+    size_t site_count, site_room;
     const char *file; // that is read now
     int include_depth;
     struct conf_spot tls, log, admin;                   // where they were declared; line 0: not yet

@@ -108,7 +108,7 @@ static struct config *load_config(struct files *files, const char *name, struct 
     conf_free(l.conf);
     free(l.listens.at);
     free(l.pools.at);
-    free(l.sites.at);
+    free(l.sites);
     free(l.keyed.at);
     if (is_good) return config;
     config_free(config);

@@ -3,7 +3,9 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdlib.h>
 
+#include "core/check.h"
 #include "core/hostname.h"
 #include "routing/balance.h"
 #include "routing/decide.h"
@@ -90,16 +92,19 @@ static int declare_site(lua_State *L) {
     return 0;
 }
 
+// Valid until the next one is added.
 static struct site *add_site(struct loader *l, const struct conf_spot *at, const char *name) {
-    struct {
-        struct site site;
-        struct rule rule;
-    } *made = arena_zalloc(l->arena, sizeof *made);
-    made->site = (struct site){
-        .place = place_of(at), .name = arena_string(l->arena, slice_of(name)), .rule = &made->rule};
+    if (l->site_count == l->site_room) {
+        l->site_room = l->site_room ? l->site_room * 2 : 16;
+        l->sites = realloc(l->sites, l->site_room * sizeof *l->sites);
+        CHECK(l->sites);
+    }
+    struct site_entry *made = &l->sites[l->site_count++];
+    *made = (struct site_entry){.site = {.place = place_of(at)}};
+    made->site.name = arena_string(l->arena, slice_of(name));
+    made->site.rule = &made->rule;
     made->rule =
         (struct rule){.place = made->site.place, .action = ACTION_NONE, .policy = &DEFAULT_POLICY};
-    pointers_add(&l->sites, &made->site);
     return &made->site;
 }
 

@@ -17,11 +17,6 @@ struct member *pool_choose(struct pool *p, const struct route_answer *answer,
     return balances[p->balance](p, answer->key_hash, tried);
 }
 
-bool member_may_take(const struct member *m, const uint64_t *tried) {
-    if (m->weight == 0) return false;
-    return !tried || !(tried[m->index / 64] >> (m->index % 64) & 1);
-}
-
 bool is_less_busy(const struct member *a, const struct member *b) {
     return (uint64_t)a->in_flight * b->weight < (uint64_t)b->in_flight * a->weight;
 }

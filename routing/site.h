@@ -42,6 +42,12 @@ struct rule {
     };
 };
 
+// A site with its own rule, as they lie in memory: a lookup among many sites costs as few cache lines as it can.
+struct site_entry {
+    struct site site;
+    struct rule rule;
+};
+
 // Everything behind struct config that only routing knows.
 struct router {
     struct arena *arena;   // of the whole config
@@ -56,9 +62,10 @@ bool field_may_be_sent(struct slice name, struct slice value);
 bool field_is_valid(struct slice name, struct slice value);
 
 // Exact name, else the longest wildcard, else "*". Names are those of hostname_normalise().
-struct host_table *host_table_new(struct arena *a, size_t count);
-// False: the name is there already, and *there is its site.
-bool host_table_add(struct host_table *t, struct site *site, struct site **there);
+// The entries must outlive the table.
+struct host_table *host_table_new(struct arena *a, struct site_entry *entries, size_t count);
+// Makes entry i known. False: the name is there already, and *there is its site.
+bool host_table_add(struct host_table *t, size_t i, struct site **there);
 struct site *host_table_find(const struct host_table *t, struct slice host);
 // The next less specific site that would have taken this host; NULL: none.
 struct site *host_table_next(const struct host_table *t, struct slice host,

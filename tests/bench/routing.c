@@ -1,0 +1,130 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "core/files.h"
+#include "core/hostname.h"
+#include "routing/decide.h"
+
+// What routing costs: loading 100,000 sites, a decision among them, a hash choice among 100 and 1,000 members. The limits are
+// PERFORMANCE's; the exit status is 1 when one is passed (meant for release builds on a quiet machine).
+
+enum { SITES = 100000, ROUNDS = 500000, TURNS = 8 };
+
+static struct config *load(struct text *lua, size_t *bytes, double *seconds);
+static double decide(const struct config *c, const char *pattern, int names);
+static double choose(int members, bool weighted);
+static double least(double a, double b);
+static bool no_field(void *fields, struct slice name, unsigned nth, struct slice *value);
+static int report(const char *what, double found, double limit, const char *unit);
+
+int main(void) {
+    struct text lua;
+    size_t bytes = 0;
+    double seconds = 0;
+    int failed = 0;
+    text_init(&lua, 64 << 20);
+    text_printf(&lua, "local p = pool \"p\" { \"10.0.0.1:80\" }\n");
+    for (int i = 0; i < SITES; i++)
+        text_printf(&lua, "site \"customer%d.example.com\" { to = p }\n", i);
+    struct config *c = load(&lua, &bytes, &seconds);
+    failed |= report("loading 100,000 sites", seconds, 2, "s");
+    failed |= report("memory of a site", (double)bytes / SITES, 200 + 28, "B with its name of 28");
+    failed |= report("a decision", decide(c, "customer%d.example.com", SITES), 1000, "ns");
+    failed |=
+        report("a name that nobody has", decide(c, "a.b.c.d%d.example.net", SITES), 1000, "ns");
+    config_free(c);
+    text_fini(&lua);
+    failed |= report("hash choice among 100", choose(100, false), 1000, "ns");
+    failed |= report("hash choice among 1,000", choose(1000, false), 5000, "ns");
+    failed |= report("hash choice among 100, weighted", choose(100, true), 1000, "ns");
+    failed |= report("hash choice among 1,000, weighted", choose(1000, true), 5000, "ns");
+    return failed;
+}
+
+static struct config *load(struct text *lua, size_t *bytes, double *seconds) {
+    struct files *files = files_new();
+    struct text errors;
+    text_init(&errors, 1 << 20);
+    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    uint64_t begin = clock_read_us();
+    struct config *c = config_load_text(files, "rsp.lua", text_slice(lua), &errors);
+    *seconds = (double)(clock_read_us() - begin) / 1e6;
+    *bytes = mallinfo2().uordblks + mallinfo2().hblkhd - before;
+    if (!c) fputs(text_string(&errors), stderr), exit(2);
+    text_fini(&errors);
+    files_free(files);
+    return c;
+}
+
+static double least(double a, double b) {
+    return a < b ? a : b;
+}
+
+static double decide(const struct config *c, const char *pattern, int names) {
+    struct arena *a = arena_new(4096, 1 << 20);
+    struct address client;
+    struct route_answer answer;
+    char(*hosts)[64] = malloc((size_t)names * sizeof *hosts);
+    if (!hosts) exit(2);
+    for (int i = 0; i < names; i++) snprintf(hosts[i], sizeof *hosts, pattern, (i * 7919) % names);
+    address_parse(SLICE("192.0.2.1:1"), &client);
+    struct route_request r = {.method = SLICE("GET"),
+                              .path = SLICE("/"),
+                              .uri = SLICE("/"),
+                              .client = &client,
+                              .field = no_field};
+    double best = 1e9;
+    for (int turn = 0; turn < TURNS; turn++) {
+        uint64_t begin = clock_read_us();
+        for (int i = 0; i < ROUNDS; i++) {
+            r.host = slice_of(hosts[i % names]);
+            route_decide(c, &r, a, &answer);
+        }
+        best = least(best, (double)(clock_read_us() - begin) * 1000 / ROUNDS);
+    }
+    arena_free(a);
+    free(hosts);
+    return best;
+}
+
+static double choose(int members, bool weighted) {
+    struct text lua;
+    size_t bytes;
+    double seconds;
+    text_init(&lua, 1 << 20);
+    text_printf(&lua, "pool \"p\" { balance = \"hash\", key = \"{host}\",\n");
+    for (int i = 0; i < members; i++)
+        text_printf(&lua, "{ \"10.%d.%d.1:80\", weight = %d },\n", i / 250, i % 250,
+                    weighted ? i % 7 + 1 : 1);
+    text_printf(&lua, "} site \"*\" { to = pool \"p\" }");
+    struct config *c = load(&lua, &bytes, &seconds);
+    struct route_answer answer = {.kind = ANSWER_POOL, .pool = c->pools[0], .key = SLICE("k")};
+    const int rounds = ROUNDS / members;
+    double best = 1e9;
+    for (int turn = 0; turn < TURNS; turn++) {
+        uint64_t begin = clock_read_us();
+        for (int i = 0; i < rounds; i++) {
+            answer.key_hash = (uint64_t)i * 0x9e3779b97f4a7c15;
+            pool_choose(answer.pool, &answer, NULL);
+        }
+        best = least(best, (double)(clock_read_us() - begin) * 1000 / rounds);
+    }
+    config_free(c);
+    text_fini(&lua);
+    return best;
+}
+
+static bool no_field(void *fields, struct slice name, unsigned nth, struct slice *value) {
+    (void)fields, (void)name, (void)nth, (void)value;
+    return false;
+}
+
+static int report(const char *what, double found, double limit, const char *unit) {
+    printf("%-36s %9.2f (limit %.0f) %s\n", what, found, limit, unit);
+    return found > limit;
+}
