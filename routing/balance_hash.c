@@ -25,12 +25,13 @@ struct member *balance_hash(struct pool *p, uint64_t key_hash, const uint64_t *t
         if (best && m->weight == best->weight && d >= best_draw) continue;
         if (best && m->weight != best->weight) {
             if ((double)(int64_t)(d >> 1) > limit * m->weight) continue;
-            struct distance theirs = {minus_ln(d), m->weight},
-                            ours = {minus_ln(best_draw), best->weight};
+            if (best_ln == 0) best_ln = minus_ln(best_draw);
+            struct distance theirs = {minus_ln(d), m->weight}, ours = {best_ln, best->weight};
             if (!is_nearer(theirs, ours)) continue;
         }
         best = m;
         best_draw = d;
+        best_ln = 0;
         limit = limit_of(best_draw, best->weight);
     }
     return best;
