@@ -40,7 +40,8 @@ struct loader {
     char *listen_port, *backend_address, *backend_port; // the format of 2013
     struct conf_spot old_format;
     struct pointers keyed;
-    struct pointers *tests; // of the word `test`; NULL: there is no such word
+    struct pointers modules; // folders that `require` looks in
+    struct pointers *tests;  // of the word `test`; NULL: there is no such word
     bool has_functions;
     bool has_failed; // a file could not be run to its end
 };
@@ -51,6 +52,13 @@ void loader_finish(struct loader *l);
 // A file of route tests: *tests gets its struct route_test, which the config owns.
 struct config *config_load_tests(struct files *files, const char *path, struct text *errors,
                                  struct pointers *tests);
+
+// lua_files.c: runs a chunk and leaves its value on the stack; false after an error, which is noted.
+bool loader_run_file(struct loader *l, struct lua_State *L, const char *path, struct slice text);
+int word_include(struct lua_State *L);
+int word_require(struct lua_State *L);
+// A folder for `require` (conf_each_fn; arg is the loader).
+bool loader_add_modules(void *arg, const struct conf_spot *at, struct slice folder);
 
 // Words; each expects the loader in the registry (lua_load.c).
 struct loader *loader_of(struct lua_State *L); // an error after loading

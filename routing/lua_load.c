@@ -19,13 +19,8 @@ enum { ERRORS_MAX_BYTES = 1 << 20, ARENA_MAX_BYTES = 2000u << 20 };
 static struct config *load_config(struct files *files, const char *name, struct slice text,
                                   struct text *errors, struct pointers *tests);
 static bool load(struct loader *l, const char *path, struct slice text);
-static void run_file(struct loader *l, lua_State *L, const char *path, struct slice text);
 static int set_words(lua_State *L);
 static int on_assign(lua_State *L);
-static int word_include(lua_State *L);
-static void include_path(struct loader *l, lua_State *L, const struct conf_spot *at,
-                         const char *path);
-static const char *beside(struct loader *l, const char *name);
 static int word_tls(lua_State *L);
 static int word_log(lua_State *L);
 static int word_admin(lua_State *L);
@@ -110,6 +105,7 @@ static struct config *load_config(struct files *files, const char *name, struct 
     free(l.pools.at);
     free(l.sites);
     free(l.keyed.at);
+    free(l.modules.at);
     if (is_good) return config;
     config_free(config);
     return NULL;
@@ -121,7 +117,7 @@ static bool load(struct loader *l, const char *path, struct slice text) {
     lua_pushlightuserdata(L, l);
     CHECK(lua_pcall(L, 1, 0, 0) == LUA_OK);
     script_on_assign(l->script, on_assign);
-    run_file(l, L, path, text);
+    if (loader_run_file(l, L, path, text)) lua_pop(L, 1);
     // What was not declared because a chunk failed would only give errors that mean nothing.
     if (!l->has_failed) loader_finish(l);
     script_on_assign(l->script, NULL);
@@ -137,29 +133,13 @@ static bool load(struct loader *l, const char *path, struct slice text) {
     return true;
 }
 
-static void run_file(struct loader *l, lua_State *L, const char *path, struct slice text) {
-    const char *outer = l->file;
-    struct script_failure why;
-    l->file = conf_add_source(l->conf, path, text);
-    if (script_run(L, path, text, &why)) {
-        lua_pop(L, 1);
-    } else {
-        const char *file = conf_find_source(l->conf, why.file);
-        struct conf_spot spot = {.file = file ? file : l->file, .line = why.line};
-        conf_error(l->conf, &spot, "%s", text_string(&why.message));
-        l->has_failed = true;
-    }
-    text_fini(&why.message);
-    l->file = outer;
-}
-
 static int set_words(lua_State *L) {
     static const struct {
         const char *name;
         lua_CFunction function;
     } words[] = {{"admin", word_admin}, {"include", word_include}, {"listen", word_listen},
-                 {"log", word_log},     {"pool", word_pool},       {"site", word_site},
-                 {"tls", word_tls}};
+                 {"log", word_log},     {"pool", word_pool},       {"require", word_require},
+                 {"site", word_site},   {"tls", word_tls}};
     static const char *const later[] = {"limit", "shared", "every"};
     struct loader *l = lua_touserdata(L, 1);
     lua_pushlightuserdata(L, l);
@@ -203,6 +183,10 @@ static int on_assign(lua_State *L) {
             conf_error(l->conf, &spot, "needs a string");
         return 0;
     }
+    if (strcmp(name, "modules") == 0) {
+        conf_read_strings(l->conf, L, 3, &spot, loader_add_modules, l);
+        return 0;
+    }
     for (size_t i = 0; i < GLOBAL_SETTINGS.count; i++) {
         if (strcmp(name, GLOBAL_SETTINGS.fields[i].name) != 0) continue;
         conf_read_value(l->conf, L, 3, &spot, &GLOBAL_SETTINGS.fields[i], l->config);
@@ -210,46 +194,6 @@ static int on_assign(lua_State *L) {
     }
     conf_error(l->conf, &root, "global '%s' is assigned; write 'local %s = ...'", name, name);
     return 0;
-}
-
-static int word_include(lua_State *L) {
-    struct loader *l = loader_of(L);
-    const char *pattern = luaL_checkstring(L, 1);
-    struct conf_spot spot = loader_spot(l, L, "include", pattern);
-    if (l->include_depth == INCLUDE_DEPTH_MAX) {
-        conf_error(l->conf, &spot, "files include each other more than %d deep", INCLUDE_DEPTH_MAX);
-        return 0;
-    }
-    l->include_depth++;
-    const char *path = beside(l, pattern);
-    const char *const *paths;
-    if (strpbrk(path, "*?[")) {
-        size_t count = files_glob(l->files, path, &paths);
-        for (size_t i = 0; i < count; i++) include_path(l, L, &spot, paths[i]);
-    } else {
-        include_path(l, L, &spot, path);
-    }
-    l->include_depth--;
-    return 0;
-}
-
-static void include_path(struct loader *l, lua_State *L, const struct conf_spot *at,
-                         const char *path) {
-    struct slice text;
-    char why[512];
-    if (!files_read(l->files, path, &text, why, sizeof why))
-        conf_error(l->conf, at, "%s", why);
-    else if (conf_find_source(l->conf, path))
-        conf_error(l->conf, at, "%s is read already", path);
-    else
-        run_file(l, L, path, text);
-}
-
-// A relative name stands beside the file that names it.
-static const char *beside(struct loader *l, const char *name) {
-    const char *slash = strrchr(l->file, '/');
-    if (name[0] == '/' || !slash) return arena_string(l->arena, slice_of(name));
-    return arena_printf(l->arena, "%.*s/%s", (int)(slash - l->file), l->file, name).at;
 }
 
 static int word_tls(lua_State *L) {

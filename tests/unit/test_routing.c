@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "routing/path.h"
+#include <sys/stat.h>
+
 #include "tests/unit/routing_fixture.h"
 
 static void the_smallest_file_sends_everything_to_its_backend(void **state) {
@@ -89,6 +91,121 @@ static void a_pattern_with_a_broken_escape_is_refused(void **state) {
     text_fini(&why);
 }
 
+// A folder with files; *path becomes its rsp.lua.
+static void make_files(char folder[64], char path[96], const char *const *names_and_texts) {
+    snprintf(folder, 64, "/tmp/rsp-include-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    for (; *names_and_texts; names_and_texts += 2) {
+        char name[128];
+        snprintf(name, sizeof name, "%s/%s", folder, names_and_texts[0]);
+        char *slash = strrchr(name, '/');
+        *slash = '\0';
+        for (char *p = strchr(name + strlen(folder), '/'); p; p = strchr(p + 1, '/')) {
+            *p = '\0';
+            mkdir(name, 0700);
+            *p = '/';
+        }
+        mkdir(name, 0700);
+        *slash = '/';
+        FILE *file = fopen(name, "w");
+        assert_non_null(file);
+        fputs(names_and_texts[1], file);
+        fclose(file);
+    }
+    snprintf(path, 96, "%s/rsp.lua", folder);
+}
+
+static struct fixture load_files(const char *path) {
+    struct fixture f = {.files = files_new(), .arena = arena_new(4096, 1 << 24)};
+    text_init(&f.errors, 1 << 20);
+    f.config = config_load(f.files, path, &f.errors);
+    address_parse(SLICE("192.0.2.1:4711"), &f.client);
+    return f;
+}
+
+static void remove_files(const char *folder) {
+    char command[128];
+    snprintf(command, sizeof command, "rm -r '%s'", folder);
+    assert_int_equal(system(command), 0);
+}
+
+static void included_files_share_pools_and_errors_name_their_own_file(void **state) {
+    (void)state;
+    char folder[64], path[96];
+    const char *const good[] = {"rsp.lua",
+                                "include 'routes.d/*.lua'\nsite 'c.example' { to = pool 'web' }\n",
+                                "routes.d/a.lua",
+                                "pool 'web' { '10.0.0.1:1' } site 'a.example' { to = pool 'web' }",
+                                "routes.d/b.lua",
+                                "site 'b.example' { to = pool 'web' }",
+                                NULL};
+    make_files(folder, path, good);
+    struct fixture f = load_files(path);
+    if (!f.config) fail_msg("%s", text_string(&f.errors));
+    assert_string_equal(member_for(&f, "b.example", "/"), "10.0.0.1:1");
+    assert_string_equal(member_for(&f, "c.example", "/"), "10.0.0.1:1");
+    assert_string_equal(strrchr(f.answer.site->place.file, '/'), "/rsp.lua");
+    assert_int_equal(f.answer.site->place.line, 2);
+    unload(&f);
+    remove_files(folder);
+    const char *const bad[] = {"rsp.lua",
+                               "include 'a.lua'\ninclude 'a.lua'\nsite 'c.example' { too = 1 }\n",
+                               "a.lua", "\nsite 'a.example' { to = nowhere }", NULL};
+    make_files(folder, path, bad);
+    f = load_files(path);
+    assert_null(f.config);
+    assert_non_null(strstr(text_string(&f.errors),
+                           "/a.lua:2: unknown name 'nowhere'\n     2 | site 'a.example'"));
+    assert_non_null(strstr(text_string(&f.errors), "/rsp.lua:2: include \"a.lua\": "));
+    assert_non_null(
+        strstr(text_string(&f.errors), "/rsp.lua:3: site \"c.example\": unknown key 'too'"));
+    unload(&f);
+    remove_files(folder);
+}
+
+static void a_file_that_includes_itself_is_an_error(void **state) {
+    (void)state;
+    char folder[64], path[96];
+    const char *const files[] = {"rsp.lua", "include 'rsp.lua'", NULL};
+    make_files(folder, path, files);
+    struct fixture f = load_files(path);
+    assert_null(f.config);
+    assert_non_null(strstr(text_string(&f.errors), "is read already"));
+    unload(&f);
+    remove_files(folder);
+}
+
+static void require_gives_the_value_of_a_module_once_and_only_from_its_folders(void **state) {
+    (void)state;
+    char folder[64], path[96];
+    const char *const files[] = {
+        "rsp.lua",
+        "local a, b = require 'x.addresses', require 'x.addresses'\nsite '*' { to = a.web, deny = "
+        "a == b and '10.0.0.0/8' or '0.0.0.0/0' }",
+        "lua/x/addresses.lua",
+        "return { web = '10.0.0.7:1' }",
+        "lua/bad.lua",
+        "return nothing",
+        NULL};
+    make_files(folder, path, files);
+    mkdir(folder, 0700);
+    struct fixture f = load_files(path);
+    if (!f.config) fail_msg("%s", text_string(&f.errors));
+    assert_string_equal(member_for(&f, "x.example", "/"), "10.0.0.7:1");
+    unload(&f);
+    static const char *const wrong[] = {"require '../rsp'", "require '/etc/passwd'",
+                                        "require 'none'", "require 'os'", "require 'bad'"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        FILE *file = fopen(path, "w");
+        fputs(wrong[i], file);
+        fclose(file);
+        f = load_files(path);
+        assert_null(f.config);
+        unload(&f);
+    }
+    remove_files(folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_smallest_file_sends_everything_to_its_backend),
@@ -98,6 +215,9 @@ int main(void) {
         cmocka_unit_test(a_reload_url_reaches_the_server_of_its_domain),
         cmocka_unit_test(a_captured_domain_that_is_no_host_name_is_refused),
         cmocka_unit_test(a_pattern_with_a_broken_escape_is_refused),
+        cmocka_unit_test(included_files_share_pools_and_errors_name_their_own_file),
+        cmocka_unit_test(a_file_that_includes_itself_is_an_error),
+        cmocka_unit_test(require_gives_the_value_of_a_module_once_and_only_from_its_folders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
