@@ -53,6 +53,11 @@ void loader_finish(struct loader *l);
 struct config *config_load_tests(struct files *files, const char *path, struct text *errors,
                                  struct pointers *tests);
 
+// The same of a text, with other budgets than the usual ones; tests may be NULL.
+struct config *config_load_within(struct files *files, const char *name, struct slice text,
+                                  struct text *errors, struct pointers *tests,
+                                  const struct script_limits *limits);
+
 // lua_files.c: runs a chunk and leaves its value on the stack; false after an error, which is noted.
 bool loader_run_file(struct loader *l, struct lua_State *L, const char *path, struct slice text);
 int word_include(struct lua_State *L);

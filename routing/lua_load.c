@@ -16,8 +16,6 @@
 
 enum { ERRORS_MAX_BYTES = 1 << 20, ARENA_MAX_BYTES = 2000u << 20 };
 
-static struct config *load_config(struct files *files, const char *name, struct slice text,
-                                  struct text *errors, struct pointers *tests);
 static bool load(struct loader *l, const char *path, struct slice text);
 static int set_words(lua_State *L);
 static int on_assign(lua_State *L);
@@ -38,14 +36,47 @@ struct config *config_load_tests(struct files *files, const char *path, struct t
     struct slice text;
     char why[512];
     if (files_read(files, path, &text, why, sizeof why))
-        return load_config(files, path, text, errors, tests);
+        return config_load_within(files, path, text, errors, tests, &SCRIPT_LIMITS);
     text_printf(errors, "%s\n1 error; nothing was loaded\n", why);
     return NULL;
 }
 
 struct config *config_load_text(struct files *files, const char *name, struct slice text,
                                 struct text *errors) {
-    return load_config(files, name, text, errors, NULL);
+    return config_load_within(files, name, text, errors, NULL, &SCRIPT_LIMITS);
+}
+
+struct config *config_load_within(struct files *files, const char *name, struct slice text,
+                                  struct text *errors, struct pointers *tests,
+                                  const struct script_limits *limits) {
+    struct arena *a = arena_new(4096, ARENA_MAX_BYTES);
+    struct loader l = {.arena = a, .files = files, .conf = conf_new(a), .tests = tests};
+    l.script = script_new(limits);
+    l.config = arena_zalloc(a, sizeof *l.config);
+    l.config->router = arena_zalloc(a, sizeof *l.config->router);
+    l.config->router->arena = a;
+    l.config->path = arena_string(a, slice_of(name));
+    conf_set_defaults(&GLOBAL_SETTINGS, l.config);
+    conf_set_defaults(&TLS_SETTINGS, &l.config->tls);
+    conf_set_defaults(&LOG_SETTINGS, &l.config->log);
+    conf_set_defaults(&ADMIN_SETTINGS, &l.config->admin);
+    bool is_good = load(&l, name, text);
+    size_t count = conf_error_count(l.conf);
+    if (!is_good) {
+        conf_print_errors(l.conf, errors);
+        text_printf(errors, "%zu error%s; nothing was loaded\n", count, count == 1 ? "" : "s");
+    }
+    struct config *config = l.config;
+    config->router->script = l.script;
+    conf_free(l.conf);
+    free(l.listens.at);
+    free(l.pools.at);
+    free(l.sites);
+    free(l.keyed.at);
+    free(l.modules.at);
+    if (is_good) return config;
+    config_free(config);
+    return NULL;
 }
 
 struct loader *loader_of(struct lua_State *L) {
@@ -77,38 +108,6 @@ void pointers_add(struct pointers *list, void *pointer) {
         CHECK(list->at);
     }
     list->at[list->count++] = pointer;
-}
-
-static struct config *load_config(struct files *files, const char *name, struct slice text,
-                                  struct text *errors, struct pointers *tests) {
-    struct arena *a = arena_new(4096, ARENA_MAX_BYTES);
-    struct loader l = {.arena = a, .files = files, .conf = conf_new(a), .tests = tests};
-    l.script = script_new(&SCRIPT_LIMITS);
-    l.config = arena_zalloc(a, sizeof *l.config);
-    l.config->router = arena_zalloc(a, sizeof *l.config->router);
-    l.config->router->arena = a;
-    l.config->path = arena_string(a, slice_of(name));
-    conf_set_defaults(&GLOBAL_SETTINGS, l.config);
-    conf_set_defaults(&TLS_SETTINGS, &l.config->tls);
-    conf_set_defaults(&LOG_SETTINGS, &l.config->log);
-    conf_set_defaults(&ADMIN_SETTINGS, &l.config->admin);
-    bool is_good = load(&l, name, text);
-    size_t count = conf_error_count(l.conf);
-    if (!is_good) {
-        conf_print_errors(l.conf, errors);
-        text_printf(errors, "%zu error%s; nothing was loaded\n", count, count == 1 ? "" : "s");
-    }
-    struct config *config = l.config;
-    config->router->script = l.script;
-    conf_free(l.conf);
-    free(l.listens.at);
-    free(l.pools.at);
-    free(l.sites);
-    free(l.keyed.at);
-    free(l.modules.at);
-    if (is_good) return config;
-    config_free(config);
-    return NULL;
 }
 
 static bool load(struct loader *l, const char *path, struct slice text) {
