@@ -71,6 +71,7 @@ void stream_move(struct stream *dst, struct stream *src, size_t bytes);
 // Bytes that the kernel has not taken yet. Who sees more than 0 here is woken when it has fallen to the low mark and
 // when it has fallen to nothing; an owner who never looks is spared those wakes.
 size_t stream_backlog(struct stream *s);
+size_t stream_unsent(const struct stream *s); // the same, for one who does not wait for it
 void stream_set_low_mark(struct stream *s, size_t bytes); // default 64 KiB
 // Tries to write now instead of at the end of the turn.
 void stream_flush(struct stream *s);
@@ -88,6 +89,10 @@ uint64_t stream_bytes_out(const struct stream *s); // on the wire, taken by the 
 // Has anything at all come from the wire since this was last set to false? (idle timers, retries)
 uint64_t stream_last_input_ms(const struct stream *s);
 uint64_t stream_last_output_ms(const struct stream *s);
+// For whoever is about to call a peer stalled: the kernel takes more only when it has a good deal of room again, which a
+// slow peer makes seldom. Has the peer taken anything since the kernel refused, or since this was last asked? Then that
+// counts as output of now. A system call.
+bool stream_peer_takes(struct stream *s);
 
 // --- a layer inside: how TLS is put on a stream, by tls/ ---
 struct layer_io {

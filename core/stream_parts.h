@@ -49,6 +49,7 @@ struct stream {
     enum output_state output_state;
     bool is_backlog_seen; // the owner has asked for the backlog and may wait for it to fall
     bool is_wire_ended;   // end of file on the socket
+    int refused_at;       // what the kernel held for the peer when it last refused more
     int error;            // errno of STREAM_FAILED; 0: the layer knows
 
     uint64_t bytes_in;
@@ -73,7 +74,6 @@ void stream_read_rest(struct stream *s);
 
 // --- stream_write.c ---
 void stream_init_writing(struct stream *s);
-size_t stream_unsent(const struct stream *s);
 bool stream_wants_room(struct stream *s); // the kernel has refused something
 void stream_send_last(struct stream *s);  // one try, before the stream fails
 

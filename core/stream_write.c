@@ -5,6 +5,8 @@
 // took less than it was offered.
 #include <errno.h>
 #include <event2/event.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -20,6 +22,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg);
 static void write_out(struct stream *s);
 static void write_backlog(struct stream *s);
 static bool send_some(struct stream *s);
+static int held_by_kernel(const struct stream *s);
 static ssize_t send_runs(int fd, const struct slice *runs, size_t n);
 static size_t total(const struct slice *runs, size_t n);
 static void on_write_error(struct stream *s, int error);
@@ -80,14 +83,29 @@ static bool send_some(struct stream *s) {
     if (n == 0) return false;
     size_t offered = total(runs, n);
     ssize_t sent = send_runs(s->fd, runs, n);
-    if (sent < 0) {
-        if (errno != EAGAIN && errno != EINTR) on_write_error(s, errno);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+        on_write_error(s, errno);
         return false;
     }
+    if (sent < (ssize_t)offered) s->refused_at = held_by_kernel(s);
+    if (sent < 0) return false;
     buffer_consume(b, (size_t)sent);
     s->bytes_out += (size_t)sent;
     s->last_output_ms = clock_ms();
     return (size_t)sent == offered;
+}
+
+bool stream_peer_takes(struct stream *s) {
+    int held = held_by_kernel(s);
+    if (s->fd < 0 || held >= s->refused_at) return false;
+    s->refused_at = held;
+    s->last_output_ms = clock_ms();
+    return true;
+}
+
+static int held_by_kernel(const struct stream *s) {
+    int bytes;
+    return ioctl(s->fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 void stream_send_last(struct stream *s) {

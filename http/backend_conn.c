@@ -77,7 +77,7 @@ bool backend_conn_is_reused(const struct backend_conn *c) {
 void backend_conn_return(struct backend_conn *c, const struct response_head *answer) {
     struct backend_conf *conf = &c->pool->backend;
     bool is_clean = c->state == BACKEND_READY && stream_end(c->stream) == STREAM_OPEN &&
-                    stream_input_len(c->stream) == 0 && stream_backlog(c->stream) == 0;
+                    stream_input_len(c->stream) == 0 && stream_unsent(c->stream) == 0;
     if (!is_clean || conf->proxy_header || service_is_draining(c->service)) {
         backend_conn_close(c);
         return;
@@ -95,10 +95,7 @@ void backend_conn_return(struct backend_conn *c, const struct response_head *ans
 void backend_conn_close(struct backend_conn *c) {
     if (c->member) c->member->in_flight--;
     if (c->dial) dial_cancel(c->dial);
-    if (c->stream) {
-        stream_flush(c->stream);
-        stream_free(c->stream);
-    }
+    if (c->stream) stream_free(c->stream);
     free(c);
 }
 

@@ -5,7 +5,7 @@
 
 #include "core/address.h"
 #include "http/fail.h"
-#include "http/message/head.h"
+#include "http/message/parser.h"
 #include "http/pump.h"
 #include "routing/config.h"
 

@@ -49,11 +49,16 @@ static bool finish_handshake(struct client_conn *c);
 static bool begin_exchange(struct client_conn *c);
 static void linger(struct client_conn *c);
 static void enter(struct client_conn *c, enum client_state state, unsigned limit_ms);
+static void enter_idle(struct client_conn *c);
+static unsigned idle_ms(const struct client_conn *c);
 static void on_time(void *arg);
 static bool is_still_reading(const struct client_conn *c);
 static void set_client(struct client_conn *c, const struct address *client);
 static void refuse(struct client_conn *c, enum fail why, const char *text);
 static void close_conn(struct client_conn *c);
+static void reset_on_close(struct client_conn *c);
+static void await_next(struct client_conn *c);
+static void begin_linger(struct client_conn *c);
 static const struct client_ops http1_ops;
 
 struct client_conn *client_conn_new(struct service *s, const struct listen_conf *listen, int fd,
@@ -95,8 +100,10 @@ void client_conn_drain(struct client_conn *c) {
 }
 
 void client_conn_cut(struct client_conn *c) {
-    if (c->exchange) exchange_cut(c->exchange);
-    close_conn(c);
+    if (c->exchange)
+        exchange_cut(c->exchange);
+    else
+        close_conn(c);
 }
 
 static void on_wake(void *arg) {
@@ -140,7 +147,7 @@ static bool read_proxy_header(struct client_conn *c) {
 static bool begin_tls(struct client_conn *c) {
     const struct listen_conf *listen = c->facts.listen;
     if (!listen->is_tls) {
-        enter(c, CLIENT_IDLE, listen->keepalive_ms);
+        enter_idle(c);
         return true;
     }
     tls_accept(c->generation->tls, c->stream);
@@ -158,7 +165,7 @@ static bool finish_handshake(struct client_conn *c) {
     case READY: break;
     }
     c->facts.tls = tls_version(c->stream);
-    enter(c, CLIENT_IDLE, c->facts.listen->keepalive_ms);
+    enter_idle(c);
     return true;
 }
 
@@ -177,12 +184,23 @@ static bool begin_exchange(struct client_conn *c) {
 
 static void linger(struct client_conn *c) {
     stream_consume(c->stream, stream_input_len(c->stream));
-    bool is_over = stream_end(c->stream) != STREAM_OPEN || clock_ms() >= c->linger_until_ms;
-    bool is_written = stream_is_shut(c->stream) || stream_end(c->stream) == STREAM_FAILED;
-    if (is_over && is_written)
+    enum stream_end end = stream_end(c->stream);
+    bool is_late = clock_ms() >= c->linger_until_ms;
+    bool is_written = stream_is_shut(c->stream) || (is_late && !is_still_reading(c));
+    if (end == STREAM_FAILED || (is_written && (is_late || end != STREAM_OPEN)))
         close_conn(c);
     else
         timer_set(&c->timer, LINGER_IDLE_MS);
+}
+
+static void enter_idle(struct client_conn *c) {
+    enter(c, CLIENT_IDLE, idle_ms(c));
+}
+
+// Without keep-alive there is still the time to the first request.
+static unsigned idle_ms(const struct client_conn *c) {
+    const struct listen_conf *listen = c->facts.listen;
+    return listen->keepalive_ms > 0 ? listen->keepalive_ms : listen->head_ms;
 }
 
 static void enter(struct client_conn *c, enum client_state state, unsigned limit_ms) {
@@ -195,22 +213,21 @@ static void enter(struct client_conn *c, enum client_state state, unsigned limit
 
 static void on_time(void *arg) {
     struct client_conn *c = arg;
-    if (is_still_reading(c)) {
-        timer_set(&c->timer, LINGER_IDLE_MS);
-        return;
-    }
     if (c->state == CLIENT_HANDSHAKE)
         refuse(c, FAIL_HANDSHAKE, "the handshake took too long");
     else if (c->state == CLIENT_PROXY_HEADER)
         refuse(c, FAIL_PROXY_HEADER, "the header took too long");
+    else if (is_still_reading(c))
+        timer_set(&c->timer, c->state == CLIENT_IDLE ? idle_ms(c) : LINGER_IDLE_MS);
     else
         close_conn(c);
 }
 
 // Is the client taking what we wrote, however slowly?
 static bool is_still_reading(const struct client_conn *c) {
-    return stream_backlog(c->stream) > 0 &&
-           clock_ms() - stream_last_output_ms(c->stream) < UNREAD_ANSWER_MS;
+    if (stream_unsent(c->stream) == 0) return false;
+    return clock_ms() - stream_last_output_ms(c->stream) < UNREAD_ANSWER_MS ||
+           stream_peer_takes(c->stream);
 }
 
 // Trust goes by the address that speaks HTTP: a front proxy that only passes bytes on says with its PROXY header who
@@ -237,8 +254,10 @@ static void refuse(struct client_conn *c, enum fail why, const char *text) {
     close_conn(c);
 }
 
+// An answer whose end is its connection's end would look whole if what could not be written went silently.
 static void close_conn(struct client_conn *c) {
     struct service *s = c->service;
+    if (stream_unsent(c->stream) > 0) reset_on_close(c);
     count_add(s->conf.counters, COUNT_CLIENTS_OPEN, (uint64_t)-1);
     count_add(s->conf.counters, COUNT_BYTES_FROM_CLIENTS, stream_bytes_in(c->stream));
     count_add(s->conf.counters, COUNT_BYTES_TO_CLIENTS, stream_bytes_out(c->stream));
@@ -250,6 +269,11 @@ static void close_conn(struct client_conn *c) {
     generation_unref(c->generation);
     free(c);
     service_check_drained(s);
+}
+
+static void reset_on_close(struct client_conn *c) {
+    struct linger at_once = {.l_onoff = 1};
+    setsockopt(stream_fd(c->stream), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
 // --- what the exchange asks of its client ---
@@ -284,8 +308,9 @@ static bool is_gone(void *client) {
 
 static bool may_keep(void *client) {
     struct client_conn *c = client;
-    return c->requests < c->facts.listen->keepalive_requests && !service_is_draining(c->service) &&
-           c->generation == c->service->generation;
+    const struct listen_conf *listen = c->facts.listen;
+    return c->requests < listen->keepalive_requests && listen->keepalive_ms > 0 &&
+           !service_is_draining(c->service) && c->generation == c->service->generation;
 }
 
 static void send_head(void *client, const struct response_head *head) {
@@ -308,21 +333,10 @@ static void end(void *client, enum client_end how) {
     struct client_conn *c = client;
     c->exchange = NULL;
     switch (how) {
-    case CLIENT_KEEP:
-        enter(c, CLIENT_IDLE, c->facts.listen->keepalive_ms);
-        bool has_more = stream_input_len(c->stream) > 0 || stream_end(c->stream) != STREAM_OPEN;
-        if (has_more) stream_wake_later(c->stream);
-        break;
-    case CLIENT_CLOSE:
-        stream_shut(c->stream);
-        enter(c, CLIENT_LINGER, LINGER_IDLE_MS);
-        c->linger_until_ms = clock_ms() + LINGER_MS;
-        stream_set_input_max(c->stream, UNREAD_ANSWERS_MAX);
-        stream_wake_later(c->stream);
-        break;
+    case CLIENT_KEEP: await_next(c); break;
+    case CLIENT_CLOSE: begin_linger(c); break;
     case CLIENT_RESET:
-        setsockopt(stream_fd(c->stream), SOL_SOCKET, SO_LINGER, &(struct linger){1, 0},
-                   sizeof(struct linger));
+        reset_on_close(c);
         close_conn(c);
         break;
     case CLIENT_ABORT:
@@ -330,6 +344,25 @@ static void end(void *client, enum client_end how) {
         close_conn(c);
         break;
     }
+}
+
+// What came already is served, also when we drain: it was asked for before anybody said that it is too late.
+static void await_next(struct client_conn *c) {
+    bool has_more = stream_input_len(c->stream) > 0 || stream_end(c->stream) != STREAM_OPEN;
+    if (!has_more && service_is_draining(c->service)) {
+        begin_linger(c);
+        return;
+    }
+    enter_idle(c);
+    if (has_more) stream_wake_later(c->stream);
+}
+
+static void begin_linger(struct client_conn *c) {
+    stream_shut(c->stream);
+    enter(c, CLIENT_LINGER, LINGER_IDLE_MS);
+    c->linger_until_ms = clock_ms() + LINGER_MS;
+    stream_set_input_max(c->stream, UNREAD_ANSWERS_MAX);
+    stream_wake_later(c->stream);
 }
 
 static const struct client_ops http1_ops = {

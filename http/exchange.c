@@ -64,21 +64,28 @@ enum {
 static void enter(struct exchange *x, enum step next);
 static void run_pumps(struct exchange *x);
 static void meet_limits(struct exchange *x);
+static void notice(struct exchange *x, enum fail why);
 static void set_limit(struct exchange *x);
 static struct limit limit_of(const struct exchange *x);
 static enum fail upload_failure(struct exchange *x);
+static const char *end_text(struct exchange *x, const struct stream *s);
+static bool has_request_body(const struct exchange *x);
 static enum step fail(struct exchange *x, enum fail why, const char *text);
 static bool may_retry(const struct exchange *x);
 static void end_attempt(struct exchange *x);
 static enum fail backend_end_reason(const struct exchange *x);
 static enum step pass_interim(struct exchange *x);
 static bool begin_attempt(struct exchange *x);
+static void begin_upload(struct exchange *x);
+static void begin_download(struct exchange *x);
+static bool has_all_of_request(const struct exchange *x);
 static void await_response(struct exchange *x);
 static void begin_tunnel(struct exchange *x);
 static void settle_upload(struct exchange *x);
 static enum step cut(struct exchange *x);
 static bool may_reuse_backend(const struct exchange *x);
 static enum client_end how_to_end(const struct exchange *x);
+static void leave(struct exchange *x);
 static void free_exchange(struct exchange *x);
 static void free_one_spare(struct service *s);
 
@@ -105,11 +112,10 @@ struct exchange *exchange_new(struct service *s, const struct client_ops *ops, v
     x->who = who;
     x->at.began = clock_us();
     x->answer.policy = &DEFAULT_POLICY;
-    x->client_bytes_in = stream_bytes_in(ops->stream(client));
-    x->client_bytes_out = stream_bytes_out(ops->stream(client));
+    x->wire_before = traffic_of(ops->stream(client));
     s->exchange_count++;
     enter(x, STEP_read_request_head);
-    parser_begin_request(x->request_parser, &x->request, x->arena, &x->who->limits);
+    parser_begin_request(x->request_parser, &x->request, x->arena, &who->limits);
     return x;
 }
 
@@ -125,19 +131,16 @@ void exchange_wake(void *exchange) {
         }
         enter(x, next);
         run_pumps(x);
+        notice(x, upload_failure(x));
     }
-    enum client_end how = x->ending;
-    const struct client_ops *ops = x->client_ops;
-    void *client = x->client;
-    free_exchange(x);
-    ops->end(client, how);
+    leave(x);
 }
 
 void exchange_cut(struct exchange *x) {
-    if (x->fail == FAIL_NONE) x->fail = FAIL_SHUTDOWN;
-    end_attempt(x);
-    if (x->at.head_read) record_exchange(x);
-    free_exchange(x);
+    x->fail = FAIL_SHUTDOWN;
+    (void)cut(x);
+    record_exchange(x);
+    leave(x);
 }
 
 void exchange_free_spares(struct service *s) {
@@ -150,28 +153,37 @@ static void enter(struct exchange *x, enum step next) {
 }
 
 static void run_pumps(struct exchange *x) {
+    if (x->step == STEP_read_response_head) begin_upload(x);
     if (x->upload.state == PUMP_RUNNING) pump_run(&x->upload);
     if (x->download.state == PUMP_RUNNING) pump_run(&x->download);
 }
 
-// What may end an exchange at any step before its answer is complete: the client is gone, the request body is broken, something is late.
+// What may end an exchange at any step before its answer is complete: the request body is broken, the client is gone, something is late.
 static void meet_limits(struct exchange *x) {
-    if (x->step >= STEP_answer_ourselves) return;
     enum fail why = upload_failure(x);
     if (why == FAIL_NONE && x->step != STEP_tunnel && x->client_ops->is_gone(x->client))
         why = FAIL_CLIENT_GONE;
     struct limit limit = limit_of(x);
     if (why == FAIL_NONE && clock_ms() >= limit.at_ms) why = limit.fail;
-    if (why != FAIL_NONE) enter(x, fail(x, why, NULL));
+    notice(x, why);
+}
+
+static void notice(struct exchange *x, enum fail why) {
+    if (why != FAIL_NONE && x->step < STEP_answer_ourselves) enter(x, fail(x, why, NULL));
 }
 
 static enum fail upload_failure(struct exchange *x) {
-    if (x->upload.bytes > x->answer.policy->body_max_bytes) return FAIL_BODY_TOO_LARGE;
-    if (x->step == STEP_tunnel) return FAIL_NONE;
+    bool is_wanted = x->upload.job.sink || x->upload.job.kept;
+    if (!is_wanted || x->step == STEP_tunnel) return FAIL_NONE;
     if (x->upload.state == PUMP_CUT) return FAIL_CLIENT_GONE;
+    if (x->upload.state == PUMP_TOO_LONG) return FAIL_BODY_TOO_LARGE;
     if (x->upload.state != PUMP_BAD_SOURCE) return FAIL_NONE;
     x->refusal = parser_refusal(x->request_parser);
     return FAIL_BAD_REQUEST;
+}
+
+static bool has_request_body(const struct exchange *x) {
+    return x->request.framing.kind != BODY_NONE;
 }
 
 static void set_limit(struct exchange *x) {
@@ -198,6 +210,12 @@ static enum step fail(struct exchange *x, enum fail why, const char *text) {
     x->fail = why;
     x->fail_text = text;
     return STEP_answer_failure;
+}
+
+// More about the end of a stream, which may be gone when the log wants to know.
+static const char *end_text(struct exchange *x, const struct stream *s) {
+    if (stream_end(s) == STREAM_ENDED) return NULL;
+    return arena_string(x->arena, slice_of(stream_failure(s)));
 }
 
 // The whole retry policy (HTTP-RULES, "When may a request be tried again").
@@ -246,20 +264,13 @@ static enum step choose_backend(struct exchange *x) {
     enum fail why = choose_route(x);
     if (why != FAIL_NONE) return fail(x, why, NULL);
     if (x->service->conf.local) return STEP_answer_locally;
-    pump_set_bounds(&x->upload, x->answer.policy->low_bytes, x->answer.policy->high_bytes,
-                    x->arena);
-    pump_set_bounds(&x->download, x->answer.policy->low_bytes, x->answer.policy->high_bytes,
-                    x->arena);
     return x->answer.kind == ANSWER_POOL ? STEP_filter_request : STEP_answer_ourselves;
 }
 
 static enum step answer_locally(struct exchange *x) {
-    switch (answer_from_within(x)) {
-    case PENDING: return STEP_WAIT;
-    case BROKEN: return fail(x, FAIL_BODY_TOO_LARGE, NULL);
-    case READY: break;
-    }
-    return STEP_filter_response;
+    if (answer_from_within(x) == READY) return STEP_filter_response;
+    enum fail why = upload_failure(x);
+    return why == FAIL_NONE ? STEP_WAIT : fail(x, why, NULL);
 }
 
 static enum step filter_request(struct exchange *x) {
@@ -274,9 +285,7 @@ static enum step acquire_connection(struct exchange *x) {
         return fail(x, x->fail ? x->fail : FAIL_NO_BACKEND, x->fail_text);
     switch (backend_conn_progress(x->backend, &why, &text)) {
     case PENDING: return STEP_WAIT;
-    case BROKEN:
-        x->tried[x->member->index / 64] |= 1ull << (x->member->index % 64);
-        return fail(x, why, arena_string(x->arena, slice_of(text)));
+    case BROKEN: return fail(x, why, arena_string(x->arena, slice_of(text)));
     case READY: break;
     }
     x->at.connected = clock_us();
@@ -294,6 +303,7 @@ static bool begin_attempt(struct exchange *x) {
     x->backend_text = x->member->text;
     x->tries++;
     x->at.chosen = clock_us();
+    x->at.connected = x->at.first_byte = 0;
     count_add(x->service->conf.counters, COUNT_ATTEMPTS, 1);
     x->backend = backend_conn_borrow(&(struct backend_wish){
         .service = x->service,
@@ -315,11 +325,26 @@ static enum step send_request_head(struct exchange *x) {
     address_request(x);
     char *room = stream_reserve(s, request_head_size(&x->request_out));
     stream_commit(s, (size_t)(request_head_write(room, &x->request_out) - room));
-    if (x->request.framing.kind != BODY_NONE)
-        pump_start(&x->upload, x->client_ops->stream(x->client), x->request_parser, s,
-                   x->request_out.framing.kind == BODY_CHUNKED);
     await_response(x);
     return STEP_read_response_head;
+}
+
+// Not before the client sends: one that waits for "100 Continue" is not late with its body, and its request can be given up whole.
+static void begin_upload(struct exchange *x) {
+    struct stream *client = x->client_ops->stream(x->client);
+    bool is_expected = !x->request.expects_continue || x->is_continued;
+    if (!has_request_body(x) || x->upload.state != PUMP_IDLE) return;
+    if (!is_expected && stream_input_len(client) == 0) return;
+    pump_start(&x->upload, &(struct pump_job){
+                               .source = client,
+                               .parser = x->request_parser,
+                               .sink = backend_conn_stream(x->backend),
+                               .is_chunked = x->request_out.framing.kind == BODY_CHUNKED,
+                               .low = x->answer.policy->low_bytes,
+                               .high = x->answer.policy->high_bytes,
+                               .max_bytes = x->answer.policy->body_max_bytes,
+                               .arena = x->arena,
+                           });
 }
 
 static void await_response(struct exchange *x) {
@@ -343,7 +368,7 @@ static enum step read_response_head(struct exchange *x) {
         return x->response.status < 200 ? pass_interim(x) : STEP_filter_response;
     }
     if (stream_end(s) == STREAM_OPEN) return STEP_WAIT;
-    return fail(x, backend_end_reason(x), stream_failure(s));
+    return fail(x, backend_end_reason(x), end_text(x, s));
 }
 
 static unsigned first_byte_ms(const struct exchange *x) {
@@ -365,6 +390,7 @@ static enum step pass_interim(struct exchange *x) {
         return STEP_filter_response;
     }
     if (++x->interim_count > INTERIM_MAX) return fail(x, FAIL_BAD_ANSWER, "too many 1xx answers");
+    if (x->response.status == 100) x->is_continued = true;
     if (x->request.minor_version > 0) {
         struct response_head out;
         forward_answer(x, true, &out);
@@ -375,11 +401,16 @@ static enum step pass_interim(struct exchange *x) {
 }
 
 static enum step filter_response(struct exchange *x) {
-    bool body_is_read = x->backend || x->upload.state == PUMP_IDLE || x->upload.state == PUMP_DONE;
-    bool may_keep = x->at.head_read && x->request.is_persistent && body_is_read &&
-                    x->client_ops->may_keep(x->client);
+    bool may_keep =
+        x->request.is_persistent && has_all_of_request(x) && x->client_ops->may_keep(x->client);
     forward_answer(x, may_keep, &x->response_out);
     return STEP_send_response_head;
+}
+
+// Once an answer has begun, a client that still has some of its request to send is told to close: nobody can say whether it will
+// (RFC 9110 section 10.1.1), and its next request must not be taken for the rest.
+static bool has_all_of_request(const struct exchange *x) {
+    return x->at.head_read && parser_body_left(x->request_parser) == 0;
 }
 
 static enum step send_response_head(struct exchange *x) {
@@ -389,9 +420,7 @@ static enum step send_response_head(struct exchange *x) {
         begin_tunnel(x);
         return STEP_tunnel;
     }
-    if (x->backend && x->response.framing.kind != BODY_NONE)
-        pump_start(&x->download, backend_conn_stream(x->backend), x->response_parser,
-                   x->client_ops->stream(x->client), x->response_out.framing.kind == BODY_CHUNKED);
+    if (x->backend && x->response.framing.kind != BODY_NONE) begin_download(x);
     if (!x->backend && x->request.method != METHOD_HEAD && x->own_body.len > 0) {
         x->client_ops->send_body(x->client, x->own_body);
         x->download.bytes = x->own_body.len;
@@ -399,11 +428,25 @@ static enum step send_response_head(struct exchange *x) {
     return STEP_relay_bodies;
 }
 
+static void begin_download(struct exchange *x) {
+    pump_start(&x->download, &(struct pump_job){
+                                 .source = backend_conn_stream(x->backend),
+                                 .parser = x->response_parser,
+                                 .sink = x->client_ops->stream(x->client),
+                                 .is_chunked = x->response_out.framing.kind == BODY_CHUNKED,
+                                 .low = x->answer.policy->low_bytes,
+                                 .high = x->answer.policy->high_bytes,
+                                 .max_bytes = UINT64_MAX,
+                                 .arena = x->arena,
+                             });
+}
+
 // Over when the answer is: a request body that is still coming is not waited for (RFC 9112 section 9.6; the client gets time to read).
 static enum step relay_bodies(struct exchange *x) {
     switch (x->download.state) {
     case PUMP_RUNNING: return STEP_WAIT;
-    case PUMP_CUT: return fail(x, FAIL_ANSWER_CUT, stream_failure(x->download.source));
+    case PUMP_TOO_LONG: CHECK(false); // nobody has set a maximum
+    case PUMP_CUT: return fail(x, FAIL_ANSWER_CUT, end_text(x, x->download.job.source));
     case PUMP_BAD_SOURCE:
         return fail(x, FAIL_BAD_ANSWER, refusal_text(parser_refusal(x->response_parser)));
     case PUMP_NO_SINK: return fail(x, FAIL_CLIENT_GONE, NULL);
@@ -414,25 +457,32 @@ static enum step relay_bodies(struct exchange *x) {
 }
 
 static void begin_tunnel(struct exchange *x) {
-    struct stream *client = x->client_ops->stream(x->client);
-    struct stream *backend = backend_conn_stream(x->backend);
-    pump_start(&x->upload, client, NULL, backend, false);
-    pump_start(&x->download, backend, NULL, client, false);
+    struct pump_job job = {
+        .source = x->client_ops->stream(x->client),
+        .sink = backend_conn_stream(x->backend),
+        .low = x->answer.policy->low_bytes,
+        .high = x->answer.policy->high_bytes,
+        .max_bytes = UINT64_MAX,
+    };
+    pump_start(&x->upload, &job);
+    job.sink = job.source;
+    job.source = backend_conn_stream(x->backend);
+    pump_start(&x->download, &job);
     count_add(x->service->conf.counters, COUNT_TUNNELS, 1);
 }
 
 // Each direction ends for itself: what ended on one side is ended on the other.
 static enum step tunnel(struct exchange *x) {
-    if (x->upload.state == PUMP_DONE) stream_shut(x->upload.sink);
-    if (x->download.state == PUMP_DONE) stream_shut(x->download.sink);
-    if (x->upload.state == PUMP_RUNNING || x->download.state == PUMP_RUNNING) {
-        if (x->upload.state == PUMP_CUT || x->download.state == PUMP_NO_SINK)
-            return fail(x, FAIL_CLIENT_GONE, NULL);
-        if (x->download.state == PUMP_CUT || x->upload.state == PUMP_NO_SINK)
-            return fail(x, FAIL_ANSWER_CUT, NULL);
-        return STEP_WAIT;
-    }
-    return STEP_finish;
+    struct pump *up = &x->upload, *down = &x->download;
+    if (up->state == PUMP_DONE) stream_shut(up->job.sink);
+    if (down->state == PUMP_DONE) stream_shut(down->job.sink);
+    if (down->state == PUMP_CUT) return fail(x, FAIL_ANSWER_CUT, end_text(x, down->job.source));
+    if (down->state == PUMP_NO_SINK) return fail(x, FAIL_CLIENT_GONE, NULL);
+    if (down->state == PUMP_RUNNING)
+        return up->state == PUMP_CUT ? fail(x, FAIL_CLIENT_GONE, NULL) : STEP_WAIT;
+    bool is_delivered = stream_is_shut(up->job.sink) || stream_end(up->job.sink) == STREAM_FAILED;
+    bool is_coming = up->state == PUMP_RUNNING || (up->state == PUMP_DONE && !is_delivered);
+    return is_coming ? STEP_WAIT : STEP_finish;
 }
 
 static enum step answer_ourselves(struct exchange *x) {
@@ -443,27 +493,30 @@ static enum step answer_ourselves(struct exchange *x) {
 
 // We answer without having asked anybody for the body: what of it is there already is read and dropped.
 static void settle_upload(struct exchange *x) {
-    if (!x->at.head_read || x->request.framing.kind == BODY_NONE) return;
-    if (x->upload.state == PUMP_DONE || x->fail == FAIL_CLIENT_GONE) return;
-    uint64_t bytes = x->upload.bytes;
-    pump_start(&x->upload, x->client_ops->stream(x->client), x->request_parser, NULL, false);
+    if (!x->at.head_read || has_all_of_request(x)) return;
+    pump_start(&x->upload, &(struct pump_job){
+                               .source = x->client_ops->stream(x->client),
+                               .parser = x->request_parser,
+                               .max_bytes = UINT64_MAX,
+                           });
     pump_run(&x->upload);
-    x->upload.bytes += bytes;
 }
 
 static enum step answer_failure(struct exchange *x) {
     if (may_retry(x)) {
         log_retry(x);
         if (x->retries++ == 0) x->service->retry_count++;
-        x->wants_fresh = fail_row(x->fail)->retry == RETRY_STALE;
+        if (fail_row(x->fail)->retry == RETRY_STALE)
+            x->wants_fresh = true;
+        else
+            x->tried[x->member->index / 64] |= 1ull << (x->member->index % 64);
         end_attempt(x);
         x->member = NULL;
         return STEP_acquire_connection;
     }
-    bool is_body_done = x->upload.state == PUMP_DONE;
     end_attempt(x);
     if (x->status_sent || fail_row(x->fail)->status == 0) return cut(x);
-    if (!is_body_done) settle_upload(x);
+    settle_upload(x);
     prepare_failure(x);
     return STEP_filter_response;
 }
@@ -495,16 +548,23 @@ static bool may_reuse_backend(const struct exchange *x) {
     bool has_answer =
         x->response.framing.kind == BODY_NONE ||
         (x->download.state == PUMP_DONE && x->response.framing.kind != BODY_UNTIL_CLOSE);
-    bool is_sent = x->request.framing.kind == BODY_NONE || x->upload.state == PUMP_DONE;
+    bool is_sent = !has_request_body(x) || x->upload.state == PUMP_DONE;
     return x->fail == FAIL_NONE && has_answer && is_sent && x->response.is_persistent &&
            x->status_sent != 101;
 }
 
 // After a whole answer.
 static enum client_end how_to_end(const struct exchange *x) {
-    bool is_read = x->request.framing.kind == BODY_NONE || x->upload.state == PUMP_DONE;
-    bool is_kept = x->response_out.is_persistent && is_read && x->status_sent != 101;
+    bool is_kept = x->response_out.is_persistent && x->status_sent != 101;
     return is_kept ? CLIENT_KEEP : CLIENT_CLOSE;
+}
+
+static void leave(struct exchange *x) {
+    enum client_end how = x->ending;
+    const struct client_ops *ops = x->client_ops;
+    void *client = x->client;
+    free_exchange(x);
+    ops->end(client, how);
 }
 
 static void free_exchange(struct exchange *x) {

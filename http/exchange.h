@@ -15,7 +15,7 @@ struct exchange *exchange_new(struct service *s, const struct client_ops *ops, v
                               const struct client_facts *who);
 // Something may have changed: goes as far as it can. The exchange may be gone afterwards.
 void exchange_wake(void *exchange);
-// Ends it at once (the service stops); client_ops.end() is not called.
+// Ends it at once (the service stops): with client_ops.end(), which says how much of a cut that is.
 void exchange_cut(struct exchange *x);
 // Frees the memory that finished exchanges left for the next ones.
 void exchange_free_spares(struct service *s);

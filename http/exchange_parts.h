@@ -41,6 +41,11 @@ struct moments {
     uint64_t began, head_read, chosen, connected, first_byte;
 };
 
+// What has gone over a connection for the exchanges that are over or running: without what waits for the next one.
+struct traffic {
+    uint64_t bytes_in, bytes_out;
+};
+
 struct exchange {
     struct service *service;
     struct generation *generation;
@@ -61,7 +66,7 @@ struct exchange {
     struct slice request_id;
     struct route_answer answer;
     struct pump upload;
-    uint64_t client_bytes_in, client_bytes_out; // of the connection, when we began
+    struct traffic wire_before; // of the client's connection, when we began
 
     // the attempt
     struct backend_conn *backend;
@@ -75,6 +80,7 @@ struct exchange {
     struct response_head response, response_out;
     struct parser *response_parser;
     unsigned interim_count;
+    bool is_continued; // one of them was "100 Continue"
     struct pump download;
     struct slice own_body;
     int status_sent;        // final status whose head is with the client; 0: none
@@ -101,10 +107,11 @@ void prepare_routed_answer(struct exchange *x); // respond, redirect
 void prepare_answer(struct exchange *x, int status, const char *content_type,
                     struct slice body); // body: the arena's
 
-// local_answer.c: asks service_conf.local. READY: an answer is prepared; BROKEN: the request body is too large.
+// local_answer.c: asks service_conf.local. READY: an answer is prepared.
 enum progress answer_from_within(struct exchange *x);
 void forget_local_reply(struct exchange *x);
 
 // record.c: the access log line and the counters; a line for an attempt that is followed by another.
+struct traffic traffic_of(const struct stream *client);
 void record_exchange(const struct exchange *x);
 void log_retry(const struct exchange *x);

@@ -28,11 +28,11 @@ static void free_reply(struct local_reply *r);
 enum progress answer_from_within(struct exchange *x) {
     if (!x->reply) begin_reply(x);
     struct local_reply *r = x->reply;
-    if (x->upload.state == PUMP_RUNNING) return PENDING;
-    if (x->upload.bytes > REQUEST_BODY_MAX) return BROKEN;
+    if (x->request.framing.kind != BODY_NONE && x->upload.state != PUMP_DONE) return PENDING;
     if (r->state == REPLY_READS_BODY) ask(x);
     if (r->state != REPLY_ANSWERED) return PENDING;
-    prepare_answer(x, r->status, r->content_type, arena_copy(x->arena, text_slice(&r->body)));
+    prepare_answer(x, r->status, r->content_type,
+                   text_slice(&r->body)); // the reply stays until the end
     return READY;
 }
 
@@ -67,8 +67,12 @@ static void begin_reply(struct exchange *x) {
     text_init(&r->body, ANSWER_BODY_MAX);
     x->reply = r;
     if (x->request.framing.kind == BODY_NONE) return;
-    x->upload.kept = &r->request_body;
-    pump_start(&x->upload, x->client_ops->stream(x->client), x->request_parser, NULL, false);
+    pump_start(&x->upload, &(struct pump_job){
+                               .source = x->client_ops->stream(x->client),
+                               .parser = x->request_parser,
+                               .kept = &r->request_body,
+                               .max_bytes = REQUEST_BODY_MAX,
+                           });
     pump_run(&x->upload);
 }
 

@@ -16,34 +16,35 @@ enum pump_state {
     PUMP_DONE,       // the whole body is with the sink
     PUMP_CUT,        // the source ended in the middle
     PUMP_BAD_SOURCE, // the source's framing is broken: parser_refusal()
+    PUMP_TOO_LONG,   // the body has more than max_bytes; none of the rest was moved
     PUMP_NO_SINK,    // the sink failed
+};
+
+struct pump_job {
+    struct stream *source;
+    struct parser *parser; // NULL: raw bytes until the source's end of file (a tunnel)
+    struct stream *sink;   // the head is with it; NULL: what comes is kept, or dropped
+    struct text *kept;     // with no sink: gathered here; NULL: dropped
+    bool is_chunked;       // the sink wants chunks
+    size_t low, high;      // of the sink's backlog
+    uint64_t max_bytes;
+    struct arena *arena; // for trailers
 };
 
 struct pump {
     enum pump_state state;
-    struct stream *source;
-    struct parser *parser; // NULL: raw bytes until the source's end of file (a tunnel)
-    struct stream *sink;   // NULL: what comes is dropped
-    struct text *kept;     // with no sink: gathered here (up to its maximum) instead; NULL: dropped
-    bool is_chunked;       // the sink wants chunks
-    bool is_held;          // we hold the source
-    size_t low, high;
+    struct pump_job job;
+    bool is_held;   // we hold the source
     uint64_t bytes; // body bytes moved
     uint64_t began_ms;
     uint64_t moved_ms; // when the last of them moved, the source was let go again, or the start
     uint64_t held_ms;  // how long the source had to wait for the sink, in sum
     uint64_t held_since_ms;
-    struct arena *arena; // for trailers
 };
 
-// is_chunked: framing towards the sink. The caller has written the head.
-void pump_start(struct pump *p, struct stream *source, struct parser *parser, struct stream *sink,
-                bool is_chunked);
-void pump_set_bounds(struct pump *p, size_t low, size_t high, struct arena *a);
+void pump_start(struct pump *p, const struct pump_job *job);
 // Moves what can be moved now.
 enum pump_state pump_run(struct pump *p);
-// From now on the rest of the body is read and dropped.
-void pump_discard(struct pump *p);
 // Lets go of both streams (the source is released).
 void pump_stop(struct pump *p);
 // Is it the sink that we wait for?

@@ -14,7 +14,7 @@ void record_exchange(const struct exchange *x) {
     count_exchange(x);
     if (x->fail != FAIL_NONE) log_failure(x);
     if (!x->service->conf.access_log) return;
-    struct stream *client = x->client_ops->stream(x->client);
+    struct traffic wire = traffic_of(x->client_ops->stream(x->client));
     struct access_entry entry = {
         .client_ip = x->who->ip,
         .method = x->request.method_text,
@@ -34,13 +34,21 @@ void record_exchange(const struct exchange *x) {
         .first_byte_us = span_us(x->at.connected, x->at.first_byte),
         .total_us = clock_us() - x->at.began,
         .tries = x->tries,
-        .bytes_in = stream_bytes_in(client) - x->client_bytes_in,
-        .bytes_out = stream_bytes_out(client) + stream_backlog(client) - x->client_bytes_out,
+        .bytes_in = wire.bytes_in - x->wire_before.bytes_in,
+        .bytes_out = wire.bytes_out - x->wire_before.bytes_out,
         .reason = fail_row(x->fail)->name,
         .tls = x->who->tls,
         .request_id = x->request_id,
     };
     access_log_write(x->service->conf.access_log, &entry);
+}
+
+struct traffic traffic_of(const struct stream *client) {
+    uint64_t bytes_in = stream_bytes_in(client), unread = stream_input_len(client);
+    return (struct traffic){
+        .bytes_in = bytes_in > unread ? bytes_in - unread : 0,
+        .bytes_out = stream_bytes_out(client) + stream_unsent(client),
+    };
 }
 
 void log_retry(const struct exchange *x) {

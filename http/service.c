@@ -77,8 +77,8 @@ void service_check_drained(struct service *s) {
 static void on_drain_time(void *arg) {
     struct service *s = arg;
     cut_all(s);
-    ready_fn *on_drained = s->on_drained;
-    on_drained(s->drain_arg);
+    timer_clear(&s->drain_timer); // those that were cut have set it
+    s->on_drained(s->drain_arg);
 }
 
 static void cut_all(struct service *s) {

@@ -3,37 +3,46 @@
 
 #include "tests/unit/scene.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/resolver.h"
 #include "http/access_log.h"
 
-static int listen_on_loopback(int *port);
+static void open_stage(struct scene *s, local_fn *local, void *local_arg);
 static struct generation *generation_of(struct scene *s, const char *route_text);
-static void replace(struct text *out, const char *text, const char *word, int port);
-static void serve_backends(struct scene *s);
-static void serve_backend(struct scene *s, unsigned i);
-static void close_backend(struct scene *s, unsigned i);
-static bool has_request(const struct scene *s, const struct text *received, size_t from);
+static void replace(struct text *out, struct slice text, const char *word, const char *with);
+static bool is_late(uint64_t until_us);
+static uint64_t in_ms(unsigned ms);
 static void read_client(struct scene *s);
 
 void scene_init(struct scene *s, const char *route_text, const struct scene_script *script) {
-    *s = (struct scene){.script = *script, .client = -1};
+    *s = (struct scene){.script = *script};
+    open_stage(s, NULL, NULL);
+    scene_switch(s, route_text);
+}
+
+void scene_init_local(struct scene *s, local_fn *local, void *local_arg) {
+    *s = (struct scene){.script = {.is_silent = true}};
+    open_stage(s, local, local_arg);
+    scene_switch(s, "listen { http = '127.0.0.1:1', timeout = { head = '80ms' } }\n"
+                    "site '*' { to = '127.0.0.1:$PORT' }\n");
+}
+
+static void open_stage(struct scene *s, local_fn *local, void *local_arg) {
+    signal(SIGPIPE, SIG_IGN); // OpenSSL's own writes
+    s->client.fd = -1;
+    s->turn_ms = 2;
+    s->takes = SIZE_MAX;
     s->loop = loop_new();
-    s->listener = listen_on_loopback(&s->port);
-    int dead = listen_on_loopback(&s->dead_port);
-    close(dead);
+    scene_listen(s);
     s->log_fd = memfd_create("access", MFD_CLOEXEC);
     s->log = access_log_new(s->loop, s->log_fd);
-    for (unsigned i = 0; i < SCENE_BACKENDS; i++) s->backends[i].fd = -1;
     text_init(&s->got, 64 << 20);
     s->resolver = resolver_new(s->loop);
     s->service = service_new(&(struct service_conf){
@@ -41,16 +50,15 @@ void scene_init(struct scene *s, const char *route_text, const struct scene_scri
         .resolver = s->resolver,
         .counters = &s->counters,
         .access_log = s->log,
+        .local = local,
+        .local_arg = local_arg,
     });
-    struct generation *g = generation_of(s, route_text);
-    service_switch(s->service, g);
-    generation_unref(g);
 }
 
 void scene_fini(struct scene *s) {
     scene_close_client(s);
     service_free(s->service);
-    for (unsigned i = 0; i < SCENE_BACKENDS; i++) close_backend(s, i);
+    for (unsigned i = 0; i < SCENE_BACKENDS; i++) scene_close_backend(s, i);
     access_log_free(s->log);
     resolver_free(s->resolver);
     loop_free(s->loop);
@@ -59,58 +67,96 @@ void scene_fini(struct scene *s) {
     close(s->log_fd);
 }
 
+void scene_switch(struct scene *s, const char *route_text) {
+    struct generation *g = generation_of(s, route_text);
+    service_switch(s->service, g);
+    generation_unref(g);
+}
+
 void scene_connect(struct scene *s) {
     int pair[2];
     scene_close_client(s);
-    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
-    s->client = pair[0];
-    s->client_ended = false;
+    if (s->has_tcp)
+        scene_tcp_pair(pair);
+    else
+        CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
+    const struct listen_conf *listen = &service_generation(s->service)->config->listens[0];
+    wire_open(&s->client, pair[0], listen->is_tls ? WIRE_TLS_CLIENT : WIRE_PLAIN);
+    s->client_ended = s->was_reset = false;
     text_clear(&s->got);
     struct address from;
     CHECK(address_parse(SLICE("192.0.2.7:4711"), &from));
-    const struct config *c = service_generation(s->service)->config;
-    service_accept(s->service, &c->listens[0], pair[1], &from);
+    service_accept(s->service, listen, pair[1], &from);
+    for (int i = 0; i < 1000 && !wire_is_ready(&s->client); i++) scene_turn(s);
 }
 
 void scene_send(struct scene *s, struct slice bytes) {
     while (bytes.len > 0) {
-        ssize_t n = send(s->client, bytes.at, bytes.len, MSG_NOSIGNAL);
-        if (n < 0 && errno != EAGAIN) return; // the service closed: the test looks at the rest
-        if (n > 0) bytes = slice_skip(bytes, (size_t)n);
+        ssize_t n = wire_write(&s->client, bytes);
+        if (n < 0) return; // the service closed: the test looks at the rest
+        bytes = slice_skip(bytes, (size_t)n);
         if (bytes.len > 0) scene_turn(s);
     }
 }
 
+void scene_end_client(struct scene *s) {
+    wire_end(&s->client);
+}
+
 void scene_close_client(struct scene *s) {
-    if (s->client >= 0) close(s->client);
-    s->client = -1;
+    wire_close(&s->client);
 }
 
 void scene_run(struct scene *s, size_t bytes, unsigned max_ms) {
-    uint64_t until_us = clock_read_us() + max_ms * 1000ull;
-    while (s->got.len < bytes && !s->client_ended && clock_read_us() < until_us) scene_turn(s);
+    uint64_t until_us = in_ms(max_ms);
+    while (s->got.len < bytes && !s->client_ended && !is_late(until_us)) scene_turn(s);
+}
+
+bool scene_await(struct scene *s, const char *text, unsigned max_ms) {
+    uint64_t until_us = in_ms(max_ms);
+    while (!scene_got(s, text) && !s->client_ended && !is_late(until_us)) scene_turn(s);
+    return scene_got(s, text);
+}
+
+bool scene_await_lines(struct scene *s, unsigned lines, unsigned max_ms) {
+    uint64_t until_us = in_ms(max_ms);
+    while (scene_log_lines(s) < lines && !is_late(until_us)) scene_turn(s);
+    return scene_log_lines(s) >= lines;
 }
 
 void scene_turn(struct scene *s) {
-    loop_turn(s->loop, 2);
-    serve_backends(s);
+    loop_turn(s->loop, s->turn_ms);
+    scene_serve(s);
     read_client(s);
 }
 
+void scene_turns(struct scene *s, unsigned count) {
+    while (count-- > 0) scene_turn(s);
+}
+
 bool scene_settle(struct scene *s, unsigned max_ms) {
-    uint64_t until_us = clock_read_us() + max_ms * 1000ull;
+    uint64_t until_us = in_ms(max_ms);
     while (service_exchange_count(s->service) || service_client_count(s->service)) {
-        if (clock_read_us() >= until_us) return false;
+        if (is_late(until_us)) return false;
         scene_turn(s);
     }
     scene_turn(s);
     return true;
 }
 
+bool scene_got(const struct scene *s, const char *text) {
+    return s->got.len > 0 && memmem(s->got.at, s->got.len, text, strlen(text)) != NULL;
+}
+
 struct slice scene_log(struct scene *s) {
     static char lines[1 << 20];
     ssize_t n = pread(s->log_fd, lines, sizeof(lines), 0);
     return (struct slice){lines, n > 0 ? (size_t)n : 0};
+}
+
+bool scene_log_has(struct scene *s, const char *text) {
+    struct slice log = scene_log(s);
+    return log.len > 0 && memmem(log.at, log.len, text, strlen(text)) != NULL;
 }
 
 unsigned scene_log_lines(struct scene *s) {
@@ -129,130 +175,68 @@ unsigned scene_open_descriptors(void) {
     return count;
 }
 
-static int listen_on_loopback(int *port) {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(a);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&a, len) == 0 && listen(fd, 64) == 0);
-    CHECK(getsockname(fd, (struct sockaddr *)&a, &len) == 0);
-    *port = ntohs(a.sin_port);
-    return fd;
-}
-
 static struct generation *generation_of(struct scene *s, const char *route_text) {
-    struct text with_port, whole, errors, problems;
-    text_init(&with_port, 1 << 16);
-    text_init(&whole, 1 << 16);
+    static unsigned number;
+    const char *words[] = {"$PORT", "$DEAD", "$CERT"};
+    struct text with[2], errors, problems;
+    char port[8], dead[8];
+    snprintf(port, sizeof(port), "%d", s->port);
+    snprintf(dead, sizeof(dead), "%d", s->dead_port);
+    const char *values[] = {port, dead, "/scene.pem"};
+    text_init(&with[0], 1 << 16);
+    text_init(&with[1], 1 << 16);
     text_init(&errors, 1 << 16);
     text_init(&problems, 1 << 16);
-    replace(&with_port, route_text, "$PORT", s->port);
-    replace(&whole, text_string(&with_port), "$DEAD", s->dead_port);
+    text_add(&with[0], slice_of(route_text));
+    for (int i = 0; i < 3; i++) {
+        text_clear(&with[(i + 1) % 2]);
+        replace(&with[(i + 1) % 2], text_slice(&with[i % 2]), words[i], values[i]);
+    }
     struct files *files = files_new();
-    files_replace(files, "scene.lua", text_slice(&whole));
-    struct generation *g = generation_build(files, "scene.lua", 1, NULL, NULL, &errors, &problems);
+    files_replace(files, "/scene.lua", text_slice(&with[1]));
+    files_replace(files, "/scene.pem", slice_of(wire_certificate()));
+    struct generation *g =
+        generation_build(files, "/scene.lua", ++number, NULL, NULL, &errors, &problems);
     if (!g) fprintf(stderr, "%s\n", text_string(&errors));
     CHECK(g);
-    text_fini(&with_port);
-    text_fini(&whole);
+    text_fini(&with[0]);
+    text_fini(&with[1]);
     text_fini(&errors);
     text_fini(&problems);
     return g;
 }
 
-static void replace(struct text *out, const char *text, const char *word, int port) {
+static void replace(struct text *out, struct slice text, const char *word, const char *with) {
     const char *found;
-    while ((found = strstr(text, word))) {
-        text_add(out, slice_from(text, found));
-        text_printf(out, "%d", port);
-        text = found + strlen(word);
+    while (text.len > 0 && (found = memmem(text.at, text.len, word, strlen(word)))) {
+        text_add(out, slice_from(text.at, found));
+        text_add(out, slice_of(with));
+        text = slice_from(found + strlen(word), text.at + text.len);
     }
-    text_add(out, slice_of(text));
+    text_add(out, text);
 }
 
-// --- the backend ---
-
-static void serve_backends(struct scene *s) {
-    int fd;
-    while ((fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-        unsigned i = 0;
-        while (i < SCENE_BACKENDS && s->backends[i].fd >= 0) i++;
-        CHECK(i < SCENE_BACKENDS);
-        s->backends[i].fd = fd;
-        s->backends[i].sent = s->backends[i].answered = 0;
-        text_init(&s->backends[i].received, 64 << 20);
-        s->accepted++;
-    }
-    for (unsigned i = 0; i < SCENE_BACKENDS; i++)
-        if (s->backends[i].fd >= 0) serve_backend(s, i);
+static uint64_t in_ms(unsigned ms) {
+    return clock_read_us() + ms * 1000ull;
 }
 
-static void serve_backend(struct scene *s, unsigned i) {
-    static char room[1 << 16];
-    int fd = s->backends[i].fd;
-    struct text *received = &s->backends[i].received;
-    ssize_t n;
-    while ((n = recv(fd, room, sizeof(room), 0)) > 0)
-        text_add(received, (struct slice){room, (size_t)n});
-    if (n == 0 || (n < 0 && errno != EAGAIN)) {
-        close_backend(s, i);
-        return;
-    }
-    if (s->script.is_silent || !has_request(s, received, 0)) return;
-    size_t limit =
-        s->script.answer.len < s->script.cut_after ? s->script.answer.len : s->script.cut_after;
-    size_t left = limit - s->backends[i].sent;
-    if (s->script.piece && left > s->script.piece) left = s->script.piece;
-    if (left > 0) {
-        n = send(fd, s->script.answer.at + s->backends[i].sent, left, MSG_NOSIGNAL);
-        if (n > 0) s->backends[i].sent += (size_t)n;
-    }
-    if (s->backends[i].sent < limit) return;
-    s->requests++;
-    if (s->script.closes || s->script.cut_after < s->script.answer.len) {
-        close_backend(s, i);
-        return;
-    }
-    s->backends[i].sent = 0;
-    text_clear(received);
+static bool is_late(uint64_t until_us) {
+    return clock_read_us() >= until_us;
 }
-
-static void close_backend(struct scene *s, unsigned i) {
-    if (s->backends[i].fd < 0) return;
-    close(s->backends[i].fd);
-    s->backends[i].fd = -1;
-    text_fini(&s->backends[i].received);
-}
-
-static bool has_request(const struct scene *s, const struct text *received, size_t from) {
-    if (s->script.request_bytes) return received->len >= s->script.request_bytes;
-    return received->len > from && memmem(received->at + from, received->len - from, "\r\n\r\n", 4);
-}
-
-// --- the client ---
 
 static void read_client(struct scene *s) {
     static char room[1 << 16];
-    ssize_t n;
-    if (s->client < 0) return;
-    while ((n = recv(s->client, room, sizeof(room), 0)) > 0)
+    size_t left = s->takes;
+    ssize_t n = 1;
+    if (s->client.fd < 0 || s->client_ended) return;
+    while (n > 0 && left > 0) {
+        n = wire_read(&s->client, room, left < sizeof(room) ? left : sizeof(room));
+        if (n <= 0) break;
         text_add(&s->got, (struct slice){room, (size_t)n});
-    if (n == 0 || (n < 0 && errno != EAGAIN)) s->client_ended = true;
-}
-#include "http/message/proxy_header.h"
-__attribute__((weak)) enum proxy_event proxy_header_parse(struct slice in, size_t *used,
-                                                          struct address *client, bool *is_local) {
-    (void)in;
-    (void)used;
-    (void)client;
-    (void)is_local;
-    return PROXY_REFUSED;
-}
-__attribute__((weak)) size_t proxy_header_write(char to[PROXY_HEADER_MAX], int version,
-                                                const struct address *client,
-                                                const struct address *local) {
-    (void)to;
-    (void)version;
-    (void)client;
-    (void)local;
-    return 0;
+        left -= (size_t)n;
+    }
+    if (n < 0) {
+        s->client_ended = true;
+        s->was_reset = errno == ECONNRESET;
+    }
 }
