@@ -43,6 +43,14 @@ struct conf_spot {
 };
 // The line on which the key or item of a spot stands (found in the source text); the declaration's when it cannot be found.
 int conf_line(struct conf *c, const struct conf_spot *at);
+// The lines of the keys of the table at a spot, sorted by key, in the arena: for tables with many.
+struct conf_key_line {
+    struct slice key;
+    int line;
+};
+size_t conf_key_lines(struct conf *c, const struct conf_spot *at, struct conf_key_line **lines);
+// The line of one of them; `otherwise` when it is not there.
+int conf_key_line(const struct conf_key_line *lines, size_t count, const char *key, int otherwise);
 
 // FILE:LINE: pool "web": balance: MESSAGE, and the offending line. At most CONF_ERRORS_MAX are kept, the rest counted.
 #define CONF_ERRORS_MAX 200
@@ -63,6 +71,11 @@ struct conf_step {
 };
 int conf_find_line(struct slice text, int line, const char *word, const char *name,
                    const struct conf_step *path, size_t count);
+
+// All named keys of the table that the path leads to (count at least 1), with their lines, in the order of the text.
+typedef void conf_each_key_fn(void *arg, struct slice key, int line);
+void conf_find_keys(struct slice text, int line, const char *word, const char *name,
+                    const struct conf_step *path, size_t count, conf_each_key_fn *each, void *arg);
 
 // ---- Tables of fields.
 

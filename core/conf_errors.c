@@ -32,6 +32,15 @@ struct conf {
     size_t problem_count;
 };
 
+struct key_lines {
+    struct conf_key_line *at;
+    size_t count, room;
+};
+
+static size_t path_of(struct conf *c, const struct conf_spot *at, struct conf_step path[DEPTH_MAX],
+                      struct slice *text);
+static void add_key_line(void *arg, struct slice key, int line);
+static int compare_key_lines(const void *a, const void *b);
 static const struct conf_spot *root_of(const struct conf_spot *at);
 static ptrdiff_t find_source(struct conf *c, const char *name);
 static struct slice text_from(struct source *s, int line);
@@ -80,17 +89,36 @@ const char *conf_find_source(struct conf *c, const char *name) {
 
 int conf_line(struct conf *c, const struct conf_spot *at) {
     struct conf_step path[DEPTH_MAX];
-    size_t depth = 0;
+    struct slice text;
     const struct conf_spot *root = root_of(at);
-    for (const struct conf_spot *s = at; s->up; s = s->up) depth++;
-    ptrdiff_t source = root->file ? find_source(c, root->file) : -1;
-    if (source < 0 || depth == 0 || depth > DEPTH_MAX) return root->line;
-    size_t i = depth;
-    for (const struct conf_spot *s = at; s->up; s = s->up)
-        path[--i] = (struct conf_step){s->key, s->item};
-    struct slice text = text_from(&c->sources[source], root->line);
+    size_t depth = path_of(c, at, path, &text);
+    if (depth == 0) return root->line;
     int line = conf_find_line(text, root->line, root->word, root->name, path, depth);
     return line ? line : root->line;
+}
+
+size_t conf_key_lines(struct conf *c, const struct conf_spot *at, struct conf_key_line **lines) {
+    struct conf_step path[DEPTH_MAX];
+    struct slice text;
+    const struct conf_spot *root = root_of(at);
+    struct key_lines found = {NULL, 0, 0};
+    size_t depth = path_of(c, at, path, &text);
+    if (depth > 0)
+        conf_find_keys(text, root->line, root->word, root->name, path, depth, add_key_line, &found);
+    *lines = arena_alloc(c->arena, (found.count + 1) * sizeof **lines);
+    if (found.count > 0) {
+        memcpy(*lines, found.at, found.count * sizeof **lines);
+        qsort(*lines, found.count, sizeof **lines, compare_key_lines);
+    }
+    free(found.at);
+    return found.count;
+}
+
+int conf_key_line(const struct conf_key_line *lines, size_t count, const char *key, int otherwise) {
+    struct conf_key_line wanted = {slice_of(key), 0};
+    const struct conf_key_line *found =
+        count > 0 ? bsearch(&wanted, lines, count, sizeof *lines, compare_key_lines) : NULL;
+    return found ? found->line : otherwise;
 }
 
 void conf_error(struct conf *c, const struct conf_spot *at, const char *format, ...) {
@@ -139,6 +167,37 @@ static ptrdiff_t find_source(struct conf *c, const char *name) {
         return (ptrdiff_t)i;
     }
     return -1;
+}
+
+// The steps from the declaration to a spot, and the text from the declaration on; 0 when there is nothing to look for.
+static size_t path_of(struct conf *c, const struct conf_spot *at, struct conf_step path[DEPTH_MAX],
+                      struct slice *text) {
+    size_t depth = 0;
+    const struct conf_spot *root = root_of(at);
+    for (const struct conf_spot *s = at; s->up; s = s->up) depth++;
+    ptrdiff_t source = root->file ? find_source(c, root->file) : -1;
+    if (source < 0 || depth > DEPTH_MAX) return 0;
+    size_t i = depth;
+    for (const struct conf_spot *s = at; s->up; s = s->up)
+        path[--i] = (struct conf_step){s->key, s->item};
+    *text = text_from(&c->sources[source], root->line);
+    return depth;
+}
+
+static void add_key_line(void *arg, struct slice key, int line) {
+    struct key_lines *lines = arg;
+    if (lines->count == lines->room) {
+        lines->room = lines->room ? lines->room * 2 : 16;
+        lines->at = realloc(lines->at, lines->room * sizeof *lines->at);
+        CHECK(lines->at);
+    }
+    lines->at[lines->count++] = (struct conf_key_line){key, line};
+}
+
+static int compare_key_lines(const void *a, const void *b) {
+    const struct conf_key_line *p = a, *q = b;
+    if (p->key.len != q->key.len) return p->key.len < q->key.len ? -1 : 1;
+    return memcmp(p->key.at, q->key.at, p->key.len);
 }
 
 static struct slice text_from(struct source *s, int line) {

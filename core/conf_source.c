@@ -28,6 +28,15 @@ struct walk {
     const struct conf_step *path;
     size_t count;
     int found_line;
+    conf_each_key_fn *each; // NULL: the line is all that is asked for
+    void *arg;
+};
+
+struct entry {
+    struct slice key; // at NULL: none
+    int item;         // how many without a key there were
+    int line;
+    struct token value; // its first token
 };
 
 static struct token next_token(struct reader *r);
@@ -37,21 +46,34 @@ static struct token read_string(struct reader *r);
 static bool is_mark(struct token t, char c);
 static bool find_declaration(struct reader *r, const char *word, const char *name);
 static bool find_in_table(struct walk *w, size_t depth);
+static void list_table(struct walk *w);
+static bool next_entry(struct reader *r, struct entry *e);
+static bool open_table(struct reader *r, struct token t);
 static bool skip_value(struct reader *r, struct token first, bool *is_end);
 static int block_step(struct token t);
 static bool is_step(const struct conf_step *step, struct slice key, int item);
 
 int conf_find_line(struct slice text, int line, const char *word, const char *name,
                    const struct conf_step *path, size_t count) {
-    struct walk w = {{text.at, text.at + text.len, line}, path, count, 0};
+    struct walk w = {.reader = {text.at, text.at + text.len, line}, .path = path, .count = count};
     if (count == 0 || !find_declaration(&w.reader, word, name)) return 0;
     find_in_table(&w, 0);
     return w.found_line;
 }
 
+void conf_find_keys(struct slice text, int line, const char *word, const char *name,
+                    const struct conf_step *path, size_t count, conf_each_key_fn *each, void *arg) {
+    struct walk w = {.reader = {text.at, text.at + text.len, line},
+                     .path = path,
+                     .count = count,
+                     .each = each,
+                     .arg = arg};
+    if (count > 0 && find_declaration(&w.reader, word, name)) find_in_table(&w, 0);
+}
+
 // Behind the '{' of `word "name" {`; without a name: `word {`. Looks no further than some tokens.
 static bool find_declaration(struct reader *r, const char *word, const char *name) {
-    enum { TOKENS_MAX = 4000 };
+    enum { TOKENS_MAX = 500 };
     for (int i = 0; i < TOKENS_MAX; i++) {
         struct token t = next_token(r);
         if (t.kind == TOKEN_END) return false;
@@ -73,42 +95,64 @@ static bool find_declaration(struct reader *r, const char *word, const char *nam
 
 // Reads the entries of one table up to its '}', stepping into the one that path[depth] names. True when it was found.
 static bool find_in_table(struct walk *w, size_t depth) {
-    struct reader *r = &w->reader;
-    int item = 0;
-    for (bool is_end = false; !is_end;) {
-        struct token t = next_token(r);
-        if (t.kind == TOKEN_END || is_mark(t, '}')) return false;
-        struct reader after = *r;
-        struct slice key = {NULL, 0};
-        int line = t.line;
-        if (t.kind == TOKEN_NAME && is_mark(next_token(&after), '=')) {
-            key = t.text;
-        } else if (is_mark(t, '[')) {
-            after = *r;
-            key = next_token(&after).text;
-            if (!is_mark(next_token(&after), ']') || !is_mark(next_token(&after), '='))
-                key = (struct slice){NULL, 0};
+    struct entry e = {.item = 0};
+    for (bool is_end = false; !is_end && next_entry(&w->reader, &e);) {
+        if (!is_step(&w->path[depth], e.key, e.key.at ? 0 : e.item)) {
+            if (!skip_value(&w->reader, e.value, &is_end)) return false;
+            continue;
         }
-        if (key.at) {
-            *r = after;
-            t = next_token(r);
-        } else {
-            item++;
-        }
-        if (is_step(&w->path[depth], key, key.at ? 0 : item)) {
-            w->found_line = line;
-            if (depth + 1 == w->count) return true;
-            // Into the table, over what may stand before it: pool "x" {
-            while (!is_mark(t, '{') && (t.kind != TOKEN_OTHER || is_mark(t, '('))) {
-                if (t.kind == TOKEN_END) return true;
-                t = next_token(r);
-            }
-            if (is_mark(t, '{')) find_in_table(w, depth + 1);
-            return true;
-        }
-        if (!skip_value(r, t, &is_end)) return false;
+        w->found_line = e.line;
+        bool is_last = depth + 1 == w->count;
+        if (is_last && !w->each) return true;
+        if (!open_table(&w->reader, e.value)) return true;
+        if (is_last)
+            list_table(w);
+        else
+            find_in_table(w, depth + 1);
+        return true;
     }
     return false;
+}
+
+static void list_table(struct walk *w) {
+    struct entry e = {.item = 0};
+    for (bool is_end = false; !is_end && next_entry(&w->reader, &e);) {
+        if (e.key.at) w->each(w->arg, e.key, e.line);
+        if (!skip_value(&w->reader, e.value, &is_end)) return;
+    }
+}
+
+// The key, and the first token of the value, of the next entry. False at the end of the table.
+static bool next_entry(struct reader *r, struct entry *e) {
+    struct token t = next_token(r);
+    if (t.kind == TOKEN_END || is_mark(t, '}')) return false;
+    struct reader after = *r;
+    e->key = (struct slice){NULL, 0};
+    e->line = t.line;
+    if (t.kind == TOKEN_NAME && is_mark(next_token(&after), '=')) {
+        e->key = t.text;
+    } else if (is_mark(t, '[')) {
+        after = *r;
+        struct slice key = next_token(&after).text;
+        if (is_mark(next_token(&after), ']') && is_mark(next_token(&after), '=')) e->key = key;
+    }
+    if (e->key.at) {
+        *r = after;
+        t = next_token(r);
+    } else {
+        e->item++;
+    }
+    e->value = t;
+    return true;
+}
+
+// Into the table of a value, over what may stand before it: pool "x" {
+static bool open_table(struct reader *r, struct token t) {
+    while (!is_mark(t, '{') && (t.kind != TOKEN_OTHER || is_mark(t, '('))) {
+        if (t.kind == TOKEN_END) return false;
+        t = next_token(r);
+    }
+    return is_mark(t, '{');
 }
 
 // Behind the ',' or ';' that ends the value whose first token is given; *is_end at the table's '}'.

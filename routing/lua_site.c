@@ -24,8 +24,10 @@ struct reading {
     lua_State *L;
     const struct conf_spot *at;
     struct rule *rule;
-    struct access access;   // as this table has it
-    struct path_tree *tree; // of the site
+    struct access access;        // as this table has it
+    struct path_tree *tree;      // of the site
+    struct conf_key_line *lines; // of its paths, while they are read
+    size_t line_count;
 };
 
 static int declare_site(lua_State *L);
@@ -344,6 +346,7 @@ static void read_paths(struct reading *r, const struct conf_spot *at) {
     }
     int table = lua_gettop(r->L);
     size_t count = 0;
+    inner.line_count = conf_key_lines(l->conf, at, &inner.lines);
     lua_pushnil(r->L);
     while (lua_next(r->L, table)) {
         size_t len;
@@ -369,7 +372,8 @@ static void read_path(struct reading *r, const struct conf_spot *at, struct slic
     struct slice outer = slice_of(r->rule->pattern);
     struct conf_spot spot = {.up = at, .key = arena_string(l->arena, pattern)};
     struct rule *rule = arena_alloc(l->arena, sizeof *rule);
-    *rule = (struct rule){.place = {root_of(at)->file, conf_line(l->conf, &spot)},
+    int line = conf_key_line(r->lines, r->line_count, spot.key, root_of(at)->line);
+    *rule = (struct rule){.place = {root_of(at)->file, line},
                           .action = ACTION_NONE,
                           .policy = r->rule->policy,
                           .access = r->rule->access};
