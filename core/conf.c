@@ -18,6 +18,7 @@ struct reading {
     void *member;
 };
 
+static bool is_item(lua_State *L, int table, int key);
 static const struct conf_field *find_field(const struct conf_table *t, const char *name);
 static void say_unknown(struct conf *c, const struct conf_spot *at, const struct conf_table *t,
                         const char *key);
@@ -62,9 +63,11 @@ bool conf_read(struct conf *c, struct lua_State *L, int index, const struct conf
                 conf_read_value(c, L, -1, &spot, f, out);
             else
                 say_unknown(c, at, t, key);
-        } else if (!t->has_items || !lua_isinteger(L, -2)) {
+        } else if (!t->has_items || !is_item(L, index, -2)) {
             struct conf_spot spot = {.up = at, .item = (int)lua_tointeger(L, -2)};
-            conf_error(c, &spot, "has no name; write NAME = VALUE");
+            conf_error(c, &spot,
+                       t->has_items ? "is no part of the list, which ends before it"
+                                    : "has no name; write NAME = VALUE");
         }
         lua_pop(L, 1);
     }
@@ -96,8 +99,8 @@ bool conf_read_strings(struct conf *c, struct lua_State *L, int index, const str
     lua_pushnil(L);
     while (lua_next(L, index)) {
         lua_pop(L, 1);
-        if (lua_isinteger(L, -1)) continue;
-        conf_error(c, at, "is a list: no names in it");
+        if (is_item(L, index, -1)) continue;
+        conf_error(c, at, "is a list: no names and no gaps in it");
         lua_pop(L, 1);
         return false;
     }
@@ -113,6 +116,13 @@ bool conf_read_strings(struct conf *c, struct lua_State *L, int index, const str
         lua_pop(L, 1);
     }
     return conf_error_count(c) == errors;
+}
+
+// Is this key one of 1 to the length of the table?
+static bool is_item(lua_State *L, int table, int key) {
+    if (!lua_isinteger(L, key)) return false;
+    lua_Integer n = lua_tointeger(L, key);
+    return n >= 1 && (lua_Unsigned)n <= lua_rawlen(L, table);
 }
 
 static const struct conf_field *find_field(const struct conf_table *t, const char *name) {

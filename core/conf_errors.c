@@ -41,6 +41,7 @@ static size_t path_of(struct conf *c, const struct conf_spot *at, struct conf_st
                       struct slice *text);
 static void add_key_line(void *arg, struct slice key, int line);
 static int compare_key_lines(const void *a, const void *b);
+static int compare_with_key(const void *wanted, const void *line);
 static const struct conf_spot *root_of(const struct conf_spot *at);
 static ptrdiff_t find_source(struct conf *c, const char *name);
 static struct slice text_from(struct source *s, int line);
@@ -115,9 +116,9 @@ size_t conf_key_lines(struct conf *c, const struct conf_spot *at, struct conf_ke
 }
 
 int conf_key_line(const struct conf_key_line *lines, size_t count, const char *key, int otherwise) {
-    struct conf_key_line wanted = {slice_of(key), 0};
+    struct slice wanted = slice_of(key);
     const struct conf_key_line *found =
-        count > 0 ? bsearch(&wanted, lines, count, sizeof *lines, compare_key_lines) : NULL;
+        count > 0 ? bsearch(&wanted, lines, count, sizeof *lines, compare_with_key) : NULL;
     return found ? found->line : otherwise;
 }
 
@@ -196,8 +197,15 @@ static void add_key_line(void *arg, struct slice key, int line) {
 
 static int compare_key_lines(const void *a, const void *b) {
     const struct conf_key_line *p = a, *q = b;
-    if (p->key.len != q->key.len) return p->key.len < q->key.len ? -1 : 1;
-    return memcmp(p->key.at, q->key.at, p->key.len);
+    int order = compare_with_key(&p->key, q);
+    return order ? order : p->line - q->line;
+}
+
+static int compare_with_key(const void *wanted, const void *line) {
+    const struct slice *key = wanted;
+    const struct conf_key_line *q = line;
+    if (key->len != q->key.len) return key->len < q->key.len ? -1 : 1;
+    return memcmp(key->at, q->key.at, key->len);
 }
 
 static struct slice text_from(struct source *s, int line) {

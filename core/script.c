@@ -58,7 +58,7 @@ static void say_traceback(lua_State *thread, struct text *why);
 
 const struct script_limits SCRIPT_LIMITS = {.load_bytes = 768u << 20,
                                             .call_bytes = 64u << 20,
-                                            .load_steps = 2000000000,
+                                            .load_steps = 500000000,
                                             .call_steps = 5000000};
 
 struct script *script_new(const struct script_limits *limits) {

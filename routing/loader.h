@@ -61,6 +61,8 @@ struct config *config_load_within(struct files *files, const char *name, struct 
 // lua_files.c: runs a chunk and leaves its value on the stack; false after an error, which is noted.
 bool loader_run_file(struct loader *l, struct lua_State *L, const char *path, struct slice text);
 int word_include(struct lua_State *L);
+// A relative name of a file stands beside the route file that names it.
+char *loader_beside(struct loader *l, const char *name);
 int word_require(struct lua_State *L);
 // A folder for `require` (conf_each_fn; arg is the loader).
 bool loader_add_modules(void *arg, const struct conf_spot *at, struct slice folder);

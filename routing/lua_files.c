@@ -14,7 +14,6 @@ static char loaded_key;
 
 static void include_path(struct loader *l, lua_State *L, const struct conf_spot *at,
                          const char *path);
-static const char *beside(struct loader *l, const char *name);
 static void push_loaded(lua_State *L);
 static bool is_module_name(const char *name);
 static bool find_module(struct loader *l, const char *name, const char **path, struct slice *text);
@@ -44,7 +43,7 @@ int word_include(struct lua_State *L) {
         return 0;
     }
     l->include_depth++;
-    const char *path = beside(l, pattern);
+    const char *path = loader_beside(l, pattern);
     const char *const *paths;
     if (strpbrk(path, "*?[")) {
         size_t count = files_glob(l->files, path, &paths);
@@ -88,6 +87,12 @@ bool loader_add_modules(void *arg, const struct conf_spot *at, struct slice fold
     return true;
 }
 
+char *loader_beside(struct loader *l, const char *name) {
+    const char *slash = strrchr(l->file, '/');
+    if (name[0] == '/' || !slash) return arena_string(l->arena, slice_of(name));
+    return (char *)arena_printf(l->arena, "%.*s/%s", (int)(slash - l->file), l->file, name).at;
+}
+
 static void include_path(struct loader *l, lua_State *L, const struct conf_spot *at,
                          const char *path) {
     struct slice text;
@@ -98,13 +103,6 @@ static void include_path(struct loader *l, lua_State *L, const struct conf_spot 
         conf_error(l->conf, at, "%s is read already", path);
     else if (loader_run_file(l, L, path, text))
         lua_pop(L, 1);
-}
-
-// A relative name stands beside the file that names it.
-static const char *beside(struct loader *l, const char *name) {
-    const char *slash = strrchr(l->file, '/');
-    if (name[0] == '/' || !slash) return arena_string(l->arena, slice_of(name));
-    return arena_printf(l->arena, "%.*s/%s", (int)(slash - l->file), l->file, name).at;
 }
 
 static void push_loaded(lua_State *L) {

@@ -200,6 +200,7 @@ static int word_tls(lua_State *L) {
     struct tls_conf *tls = &l->config->tls;
     read_once(L, "tls", &l->tls, &TLS_SETTINGS, tls);
     tls->place = place_of(&l->tls);
+    if (tls->certificates) tls->certificates = loader_beside(l, tls->certificates);
     if (tls->default_name) {
         char *name = arena_alloc(l->arena, HOSTNAME_MAX + 1);
         if (hostname_normalise(slice_of(tls->default_name), name) == 0)

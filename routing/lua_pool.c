@@ -149,6 +149,7 @@ static void read_pool(struct loader *l, lua_State *L, int index, const struct co
     if (lua_type(L, index) != LUA_TTABLE) return;
     if (lua_getfield(L, index, "tls") != LUA_TNIL)
         conf_read(l->conf, L, -1, &tls, &POOL_TLS_SETTINGS, &p->backend);
+    if (p->backend.tls_ca) p->backend.tls_ca = loader_beside(l, p->backend.tls_ca);
     lua_pop(L, 1);
     read_key(l, L, index, at, p);
     read_members(l, L, index, at, p);

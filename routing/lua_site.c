@@ -119,6 +119,9 @@ static bool normalise_site_name(const char *name, char out[HOSTNAME_MAX + 3]) {
         return true;
     }
     if (slice_find(is_wildcard ? slice_skip(text, 2) : text, '*') >= 0) return false;
+    // What hostname_normalise() takes off of a Host field does not belong here.
+    if (slice_find(text, '%') >= 0 || (slice_find(text, ':') >= 0 && text.at[0] != '['))
+        return false;
     if (is_wildcard) memcpy(out, "*.", 2);
     return hostname_normalise(is_wildcard ? slice_skip(text, 2) : text,
                               out + (is_wildcard ? 2 : 0)) > 0;
@@ -347,6 +350,12 @@ static void read_paths(struct reading *r, const struct conf_spot *at) {
     int table = lua_gettop(r->L);
     size_t count = 0;
     inner.line_count = conf_key_lines(l->conf, at, &inner.lines);
+    for (size_t i = 1; i < inner.line_count; i++) {
+        const struct conf_key_line *key = &inner.lines[i];
+        if (slice_equals(key[-1].key, key->key))
+            conf_error(l->conf, at, "[\"%.*s\"] stands in it twice, on the lines %d and %d",
+                       SLICE_ARGS(key->key), key[-1].line, key->line);
+    }
     lua_pushnil(r->L);
     while (lua_next(r->L, table)) {
         size_t len;
@@ -422,6 +431,8 @@ static void read_site_tls(struct loader *l, lua_State *L, const struct conf_spot
         if (conf_read(l->conf, L, -1, here, &SITE_TLS_SETTINGS, tls) && !tls->cert)
             conf_error(l->conf, here, "needs cert = \"FILE\"");
         tls->place = (struct place){at->file, conf_line(l->conf, here)};
+        if (tls->cert) tls->cert = loader_beside(l, tls->cert);
+        if (tls->key) tls->key = loader_beside(l, tls->key);
         if (is_list) lua_pop(L, 1);
         site->tls_count++;
     }

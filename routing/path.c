@@ -44,6 +44,7 @@ static bool check_segment(struct slice pattern, struct slice segment, bool is_la
                           struct text *why);
 static int compare_places(const void *a, const void *b);
 static bool is_capture(struct slice segment);
+static bool is_placeholder(struct slice segment);
 static struct slice without_slash(struct slice path);
 static struct node *child_of(struct path_tree *t, struct arena *a, struct node *n,
                              struct slice text);
@@ -73,6 +74,11 @@ bool path_pattern_check(struct slice pattern, struct text *why) {
         }
         if (!check_segment(pattern, segment, !rest.at, why)) return false;
         if (!is_capture(segment)) continue;
+        if (is_placeholder(segment)) {
+            text_printf(why, "%.*s means something else in keys and redirects; choose another name",
+                        SLICE_ARGS(segment));
+            return false;
+        }
         for (size_t i = 0; i < captures; i++)
             if (slice_equals(names[i], segment)) {
                 text_printf(why, "%.*s stands in it twice", SLICE_ARGS(segment));
@@ -230,6 +236,14 @@ static bool is_capture(struct slice segment) {
     for (size_t i = 1; i + 1 < segment.len; i++)
         if (!isalnum((unsigned char)segment.at[i]) && segment.at[i] != '_') return false;
     return true;
+}
+
+// The names that templates have for other things.
+static bool is_placeholder(struct slice segment) {
+    static const char *const names[] = {"{host}", "{path}", "{uri}", "{scheme}", "{method}"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (slice_equals(segment, slice_of(names[i]))) return true;
+    return false;
 }
 
 // What follows the first '/'; of "*" (OPTIONS *) nothing.
