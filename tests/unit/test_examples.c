@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include "routing/settings.h"
 #include "tests/unit/routing_fixture.h"
 
 // The files of conf/examples, as they stand. EXAMPLES is their folder.
@@ -66,12 +67,34 @@ static void the_file_of_2013_still_works(void **state) {
     unload(&f);
 }
 
+static void every_setting_stands_in_the_manual(void **state) {
+    (void)state;
+    static const struct conf_table *const tables[] = {
+        &GLOBAL_SETTINGS,         &LISTEN_SETTINGS,        &LISTEN_LIMITS_SETTINGS,
+        &LISTEN_TIMEOUT_SETTINGS, &TLS_SETTINGS,           &LOG_SETTINGS,
+        &ADMIN_SETTINGS,          &POOL_SETTINGS,          &POOL_TLS_SETTINGS,
+        &MEMBER_SETTINGS,         &RULE_SETTINGS,          &SITE_TLS_SETTINGS,
+        &POLICY_TIMEOUT_SETTINGS, &POLICY_LIMITS_SETTINGS, &POLICY_SETTINGS};
+    struct files *files = files_new();
+    struct slice manual;
+    char why[256], name[64];
+    assert_true(files_read(files, EXAMPLES "/../../man/rsp.lua.5", &manual, why, sizeof why));
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+        for (size_t i = 0; i < tables[t]->count; i++) {
+            snprintf(name, sizeof name, "\\fB%s\\fR", tables[t]->fields[i].name);
+            if (!memmem(manual.at, manual.len, name, strlen(name)))
+                fail_msg("man/rsp.lua.5 has no %s", name);
+        }
+    files_free(files);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_sites_go_where_they_say),
         cmocka_unit_test(hosting_passes_its_own_route_tests),
         cmocka_unit_test(the_api_sends_canaries_by_cookie),
         cmocka_unit_test(the_file_of_2013_still_works),
+        cmocka_unit_test(every_setting_stands_in_the_manual),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
