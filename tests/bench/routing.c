@@ -39,6 +39,19 @@ int main(void) {
         report("a name that nobody has", decide(c, "a.b.c.d%d.example.net", SITES), 1000, "ns");
     config_free(c);
     text_fini(&lua);
+    text_init(&lua, 1 << 16);
+    text_printf(&lua,
+                "local p = pool \"p\" { \"10.0.0.1:80\" }\nsite \"*\" { route = function(req)\n"
+                "if req.host:find(\"b\", 1, true) then return nil end return p end }\n"
+                "site \"paths.example\" { paths = { [\"/\"] = { to = p }, "
+                "[\"/user/*/webapps/{domain}/reload\"] = "
+                "{ to = p }, [\"/static/*\"] = { to = p } } }");
+    c = load(&lua, &bytes, &seconds);
+    failed |=
+        report("a decision by a function", decide(c, "customer%d.example.com", 1000), 5000, "ns");
+    failed |= report("a decision by path", decide(c, "paths.example", 1000), 1000, "ns");
+    config_free(c);
+    text_fini(&lua);
     failed |= report("hash choice among 100", choose(100, false), 1000, "ns");
     failed |= report("hash choice among 1,000", choose(1000, false), 5000, "ns");
     failed |= report("hash choice among 100, weighted", choose(100, true), 1000, "ns");
@@ -80,8 +93,10 @@ static double decide(const struct config *c, const char *pattern, int names) {
                               .field = no_field};
     double best = 1e9;
     for (int turn = 0; turn < TURNS; turn++) {
+        arena_reset(a);
         uint64_t begin = clock_read_us();
         for (int i = 0; i < ROUNDS; i++) {
+            if (i % 64 == 0) arena_reset(a);
             r.host = slice_of(hosts[i % names]);
             route_decide(c, &r, a, &answer);
         }
