@@ -47,6 +47,7 @@ static ptrdiff_t find_source(struct conf *c, const char *name);
 static struct slice text_from(struct source *s, int line);
 static void add_problem(struct conf *c, const struct conf_spot *label, int line, const char *format,
                         va_list args) __attribute__((format(printf, 4, 0)));
+static bool was_said(const struct conf *c, struct slice message);
 static void print_label(struct text *out, const struct conf_spot *at);
 static void print_line(struct conf *c, const struct problem *p, struct text *out);
 static int compare_problems(const void *a, const void *b);
@@ -224,8 +225,6 @@ static struct slice text_from(struct source *s, int line) {
 
 static void add_problem(struct conf *c, const struct conf_spot *label, int line, const char *format,
                         va_list args) {
-    if (c->problem_count++ >= CONF_ERRORS_MAX) return;
-    struct problem *p = &c->problems[c->problem_count - 1];
     const struct conf_spot *root = root_of(label);
     char message[MESSAGE_MAX];
     struct text text;
@@ -236,9 +235,19 @@ static void add_problem(struct conf *c, const struct conf_spot *label, int line,
     vsnprintf(message, sizeof message, format, args);
     text_add(&text, slice_of(message));
     ptrdiff_t source = root->file ? find_source(c, root->file) : -1;
-    *p = (struct problem){source < 0 ? SIZE_MAX : (size_t)source, root->file, line,
-                          arena_copy(c->arena, text_slice(&text))};
+    bool is_new = !was_said(c, text_slice(&text));
+    if (is_new && c->problem_count++ < CONF_ERRORS_MAX)
+        c->problems[c->problem_count - 1] =
+            (struct problem){source < 0 ? SIZE_MAX : (size_t)source, root->file, line,
+                             arena_copy(c->arena, text_slice(&text))};
     text_fini(&text);
+}
+
+// Code in a loop would say the same of the same line again and again.
+static bool was_said(const struct conf *c, struct slice message) {
+    for (size_t i = 0; i < c->problem_count && i < CONF_ERRORS_MAX; i++)
+        if (slice_equals(c->problems[i].message, message)) return true;
+    return false;
 }
 
 // pool "web": timeout.connect: ... and paths["/v1/*"].deny[2]: ...

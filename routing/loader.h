@@ -10,7 +10,7 @@
 
 // One loading of a route file: what the words (routing/lua_*.c) add to, until routing/config.c makes a config of it.
 
-enum { INCLUDE_DEPTH_MAX = 8 };
+enum { INCLUDE_DEPTH_MAX = 8, SITE_PATHS_MAX = 100000 };
 
 struct pointers {
     void **at;
@@ -36,6 +36,7 @@ struct loader {
     const char *file; // that is read now
     int include_depth;
     struct conf_spot tls, log, admin;                   // where they were declared; line 0: not yet
+    size_t path_count;                                  // of the site that is read
     struct conf_spot open_site;                         // site "x" without its table so far
     char *listen_port, *backend_address, *backend_port; // the format of 2013
     struct conf_spot old_format;

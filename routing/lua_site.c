@@ -16,7 +16,7 @@
 
 // site "name" { ... }: a site and its paths. Both are rules; a path begins with what its site says about policy and access.
 
-enum { FIELDS_MAX = 16 };
+enum { FIELDS_MAX = 16, PATHS_DEPTH_MAX = 4 };
 static const char *const actions[] = {"to", "redirect", "respond", "route", "paths"};
 
 struct reading {
@@ -52,6 +52,7 @@ static void add_path(struct reading *r, const struct conf_spot *at, struct rule 
 static void read_site_tls(struct loader *l, lua_State *L, const struct conf_spot *at,
                           struct site *site);
 static const struct conf_spot *root_of(const struct conf_spot *at);
+static int depth_of(const struct conf_spot *at);
 static bool is_one_of(const char *key, const struct conf_table *t, lua_State *L);
 
 int word_site(struct lua_State *L) {
@@ -79,6 +80,7 @@ static int declare_site(lua_State *L) {
     struct conf_spot spot = loader_spot(l, L, "site", name);
     char normal[HOSTNAME_MAX + 3];
     l->open_site.line = 0;
+    l->path_count = 0;
     if (!normalise_site_name(name, normal)) {
         conf_error(l->conf, &spot,
                    "is no host name; write \"example.com\", \"*.example.com\" or \"*\"");
@@ -349,6 +351,11 @@ static void read_paths(struct reading *r, const struct conf_spot *at) {
     }
     int table = lua_gettop(r->L);
     size_t count = 0;
+    luaL_checkstack(r->L, 16, NULL);
+    if (depth_of(at) > PATHS_DEPTH_MAX) {
+        conf_error(l->conf, root_of(at), "paths within paths go at most %d deep", PATHS_DEPTH_MAX);
+        return;
+    }
     inner.line_count = conf_key_lines(l->conf, at, &inner.lines);
     for (size_t i = 1; i < inner.line_count; i++) {
         const struct conf_key_line *key = &inner.lines[i];
@@ -359,6 +366,12 @@ static void read_paths(struct reading *r, const struct conf_spot *at) {
     lua_pushnil(r->L);
     while (lua_next(r->L, table)) {
         size_t len;
+        if (++l->path_count > SITE_PATHS_MAX) {
+            if (l->path_count == SITE_PATHS_MAX + 1)
+                conf_error(l->conf, at, "a site has at most %d paths", SITE_PATHS_MAX);
+            lua_settop(r->L, table);
+            return;
+        }
         count++;
         if (lua_type(r->L, -2) == LUA_TSTRING) {
             const char *pattern = lua_tolstring(r->L, -2, &len);
@@ -441,6 +454,13 @@ static void read_site_tls(struct loader *l, lua_State *L, const struct conf_spot
 static const struct conf_spot *root_of(const struct conf_spot *at) {
     while (at->up) at = at->up;
     return at;
+}
+
+// How many `paths` there are around this spot, itself included: "paths" and the path alternate.
+static int depth_of(const struct conf_spot *at) {
+    int depth = 1;
+    for (; at->up && at->up->up; at = at->up->up) depth++;
+    return depth;
 }
 
 // Does the table on top have this key, or any of these?
