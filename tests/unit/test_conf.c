@@ -13,7 +13,7 @@
 
 // core/conf and core/suggest by themselves; what they say of route files stands in tests/cases/routes.md.
 
-static void durations_have_units_and_do_not_overflow(void **state) {
+static void durations_have_units_and_never_overflow(void **state) {
     (void)state;
     uint64_t ms;
     assert_true(conf_parse_ms(SLICE("250ms"), &ms) && ms == 250);
@@ -120,7 +120,7 @@ static void strings_are_printed_as_lua_reads_them(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(durations_have_units_and_do_not_overflow),
+        cmocka_unit_test(durations_have_units_and_never_overflow),
         cmocka_unit_test(sizes_count_in_1024),
         cmocka_unit_test(the_nearest_name_is_suggested_and_a_far_one_is_not),
         cmocka_unit_test(the_line_of_a_key_is_found_in_the_text),
