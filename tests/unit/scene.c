@@ -11,8 +11,13 @@
 
 #include "core/check.h"
 #include "core/clock.h"
+#include "core/timers.h"
 #include "core/resolver.h"
 #include "http/access_log.h"
+
+static uint64_t passed_us; // by scene_pass()
+int __real_clock_gettime(clockid_t id, struct timespec *t);
+int __wrap_clock_gettime(clockid_t id, struct timespec *t);
 
 static void open_stage(struct scene *s, local_fn *local, void *local_arg);
 static struct generation *generation_of(struct scene *s, const char *route_text);
@@ -132,6 +137,22 @@ void scene_turn(struct scene *s) {
 
 void scene_turns(struct scene *s, unsigned count) {
     while (count-- > 0) scene_turn(s);
+}
+
+void scene_pass(struct scene *s, unsigned ms) {
+    passed_us += ms * 1000ull;
+    clock_update();
+    timers_fire(loop_timers(s->loop), clock_ms());
+    scene_turns(s, 3);
+}
+
+// The tests' programs are linked so that all of rsp asks here for the time.
+int __wrap_clock_gettime(clockid_t id, struct timespec *t) {
+    int result = __real_clock_gettime(id, t);
+    uint64_t ns = (uint64_t)t->tv_nsec + passed_us * 1000;
+    t->tv_sec += (time_t)(ns / 1000000000);
+    t->tv_nsec = (long)(ns % 1000000000);
+    return result;
 }
 
 bool scene_settle(struct scene *s, unsigned max_ms) {

@@ -80,6 +80,8 @@ bool scene_await(struct scene *s, const char *text, unsigned max_ms);
 bool scene_await_lines(struct scene *s, unsigned lines, unsigned max_ms);
 void scene_turn(struct scene *s);
 void scene_turns(struct scene *s, unsigned count);
+// Lets time pass at once: what is late by then is told so, then there are some turns.
+void scene_pass(struct scene *s, unsigned ms);
 // Turns until no exchange and no client connection is left. False: after max_ms there still is.
 bool scene_settle(struct scene *s, unsigned max_ms);
 bool scene_got(const struct scene *s, const char *text);
