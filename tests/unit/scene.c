@@ -11,8 +11,8 @@
 
 #include "core/check.h"
 #include "core/clock.h"
-#include "core/timers.h"
 #include "core/resolver.h"
+#include "core/timers.h"
 #include "http/access_log.h"
 
 static uint64_t passed_us; // by scene_pass()
@@ -170,7 +170,7 @@ bool scene_got(const struct scene *s, const char *text) {
 }
 
 struct slice scene_log(struct scene *s) {
-    static char lines[1 << 20];
+    static char lines[4 << 20];
     ssize_t n = pread(s->log_fd, lines, sizeof(lines), 0);
     return (struct slice){lines, n > 0 ? (size_t)n : 0};
 }

@@ -318,8 +318,7 @@ static void a_tunnel_without_a_byte_ends(void **state) {
                                   .cut_after = SIZE_MAX};
     scene_init(&s, ROUTES, &script);
     scene_connect(&s);
-    scene_send(&s,
-               SLICE("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: e\r\n\r\n"));
+    scene_send(&s, SLICE("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: e\r\n\r\n"));
     assert_true(scene_await(&s, "HTTP/1.1 101 ", 1000));
     scene_pass(&s, 500000);
     scene_send(&s, SLICE("a byte"));
