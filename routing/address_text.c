@@ -46,10 +46,11 @@ bool member_parse(struct arena *a, struct slice text, struct member *out, struct
     bool has_port = colon > 0 && address.at[colon - 1] == ':';
     struct slice host = has_port ? (struct slice){address.at, colon - 1} : address;
     bool port_is_good = has_port ? parse_port(slice_skip(address, colon), &port) : port != 0;
-    if (host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']' && port_is_good)
-        return address_parse_ip((struct slice){host.at + 1, host.len - 2}, port,
-                                &out->endpoint.address);
-    if (port_is_good && address_parse_ip(host, port, &out->endpoint.address)) {
+    bool is_bracketed = host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']';
+    struct slice ip = is_bracketed ? (struct slice){host.at + 1, host.len - 2} : host;
+    bool is_v6 = slice_find(ip, ':') >= 0;
+    if (port_is_good && is_v6 == is_bracketed &&
+        address_parse_ip(ip, port, &out->endpoint.address)) {
         out->endpoint.port = port;
         return true;
     }

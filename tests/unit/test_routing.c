@@ -91,6 +91,53 @@ static void a_pattern_with_a_broken_escape_is_refused(void **state) {
     text_fini(&why);
 }
 
+static void members_are_written_in_many_ways(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *host, *address;
+        int port;
+        bool is_tls;
+    } ways[] = {
+        {"127.0.0.1:80", NULL, "127.0.0.1:80", 80, false},
+        {"[::1]:80", NULL, "[::1]:80", 80, false},
+        {"unix:/run/app.sock", NULL, "unix:/run/app.sock", 0, false},
+        {"app:8080", "app", NULL, 8080, false},
+        {"my_app.local:8080", "my_app.local", NULL, 8080, false},
+        {"http://app", "app", NULL, 80, false},
+        {"http://10.0.0.1/", NULL, "10.0.0.1:80", 80, false},
+        {"https://app", "app", NULL, 443, true},
+        {"https://app:8443", "app", NULL, 8443, true},
+        {"https://[2001:db8::1]", NULL, "[2001:db8::1]:443", 443, true},
+        {"https://[2001:db8::1]:8443", NULL, "[2001:db8::1]:8443", 8443, true},
+        {"https://192.0.2.1", NULL, "192.0.2.1:443", 443, true},
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char lua[128], buf[ADDRESS_TEXT_MAX];
+        snprintf(lua, sizeof lua, "site \"*\" { to = \"%s\" }", ways[i].text);
+        struct fixture f = load_good(lua);
+        const struct member *m = &f.config->pools[0]->members[0];
+        assert_string_equal(m->text, ways[i].text);
+        assert_int_equal(m->is_tls, ways[i].is_tls);
+        assert_int_equal(m->endpoint.port, ways[i].port);
+        if (ways[i].host) assert_string_equal(m->endpoint.host, ways[i].host);
+        if (ways[i].address) assert_null(m->endpoint.host);
+        if (ways[i].address)
+            assert_string_equal(address_format(&m->endpoint.address, buf), ways[i].address);
+        unload(&f);
+    }
+    static const char *const wrong[] = {
+        "",      ":80",           "app",        "app:0",    "app:65536", "app:x",       "::1:80",
+        "[::1]", "[::1",          "127.0.0.1",  "1.2.3:80", "https://",  "https://::1", "a b:80",
+        "unix:", "unix:relative", "ftp://x:80", "-x:80",    "http://a/b"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char lua[128];
+        snprintf(lua, sizeof lua, "site \"*\" { to = \"%s\" }", wrong[i]);
+        struct fixture f = load_text(lua);
+        if (f.config) fail_msg("\"%s\" is taken for an address", wrong[i]);
+        unload(&f);
+    }
+}
+
 // A folder with files; *path becomes its rsp.lua.
 static void make_files(char folder[64], char path[96], const char *const *names_and_texts) {
     snprintf(folder, 64, "/tmp/rsp-include-XXXXXX");
@@ -218,6 +265,7 @@ int main(void) {
         cmocka_unit_test(included_files_share_pools_and_errors_name_their_own_file),
         cmocka_unit_test(a_file_that_includes_itself_is_an_error),
         cmocka_unit_test(require_gives_the_value_of_a_module_once_and_only_from_its_folders),
+        cmocka_unit_test(members_are_written_in_many_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
