@@ -70,7 +70,7 @@ backend back
   server s1 127.0.0.1:{backend} pool-max-conn 256
 """
 RSP = """
-listen {{ http = "127.0.0.1:{http}", https = "127.0.0.1:{https}" }}
+listen {{ http = "127.0.0.1:{http}", https = "127.0.0.1:{https}", redirect = false }}
 tls {{ certificates = "{folder}/certs/" }}
 log {{ access = "{access}", errors = "{folder}/rsp-errors.log" }}
 admin {{ socket = "{folder}/rsp-admin.sock" }}

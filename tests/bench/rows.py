@@ -5,7 +5,7 @@ ratio to the better peer is asked for."""
 
 import time
 
-import load
+import generators
 
 
 class Row:
@@ -21,23 +21,23 @@ def url(proxy, path, tls):
 
 
 def small_get(proxy, seconds, tls=False, connections=64):
-    load.wrk(url(proxy, "/small", tls), 1, connections)
+    generators.wrk(url(proxy, "/small", tls), 1, connections)
     run, user = proxy.run_seconds(), proxy.user_seconds()
-    requests, rate, failed = load.wrk(url(proxy, "/small", tls), seconds, connections)
+    requests, rate, failed = generators.wrk(url(proxy, "/small", tls), seconds, connections)
     run, user = proxy.run_seconds() - run, proxy.user_seconds() - user
     return {"cpu": run / requests * 1e6, "user": user / requests * 1e6, "rate": rate, "failed": failed}
 
 
 def handshake(proxy, seconds):
     run = proxy.run_seconds()
-    count = load.handshakes(proxy.https, seconds)
+    count = generators.handshakes(proxy.https, seconds)
     time.sleep(0.1)
     return {"cpu": (proxy.run_seconds() - run) / count * 1e6, "rate": count / seconds}
 
 
 def body(proxy, seconds, tls=False):
     run, user, start = proxy.run_seconds(), proxy.user_seconds(), time.monotonic()
-    received = load.download(url(proxy, "/large", tls))
+    received = generators.download(url(proxy, "/large", tls))
     elapsed = time.monotonic() - start
     gigabytes = received / 2**30
     if gigabytes < 1:
@@ -48,11 +48,11 @@ def body(proxy, seconds, tls=False):
 
 def idle_memory(proxy, seconds, tls=False, count=2000):
     port = proxy.https if tls else proxy.http
-    with load.idle_connections(port, 50, tls):  # what the first connections bring with them
+    with generators.idle_connections(port, 50, tls):  # what the first connections bring with them
         pass
     time.sleep(0.5)
     before = proxy.memory_bytes()
-    with load.idle_connections(port, count, tls):
+    with generators.idle_connections(port, count, tls):
         time.sleep(1)
         return {"memory": (proxy.memory_bytes() - before) / count / 1024}
 
@@ -60,13 +60,13 @@ def idle_memory(proxy, seconds, tls=False, count=2000):
 def open_connections(proxy, seconds, count=10000):
     """How many times a request's CPU costs more while that many other connections are open."""
     alone = small_get(proxy, seconds)["cpu"]
-    with load.idle_connections(proxy.http, count):
+    with generators.idle_connections(proxy.http, count):
         crowded = small_get(proxy, seconds)["cpu"]
     return {"times": crowded / alone, "alone": alone, "crowded": crowded}
 
 
 def latency(proxy, seconds, rate):
-    return {"p99": load.p99_at_rate(url(proxy, "/small", False), rate, seconds)}
+    return {"p99": generators.p99_at_rate(url(proxy, "/small", False), rate, seconds)}
 
 
 # limit: (figure, what is asked of rsp at first): a ratio to the better peer, or with "=" an absolute figure.

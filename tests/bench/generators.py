@@ -68,11 +68,19 @@ def idle_connections(port, count, tls=False):
             sock = socket.create_connection(("127.0.0.1", port))
             if tls:
                 sock = context.wrap_socket(sock, server_hostname="localhost")
-            sock.sendall(b"GET /small HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            while b"x" * 100 not in sock.recv(4096):
-                pass
             conns.append(sock)
+            ask_once(sock)
         yield
     finally:
         for sock in conns:
             sock.close()
+
+
+def ask_once(sock):
+    sock.sendall(b"GET /small HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    answer = b""
+    while b"x" * 100 not in answer:
+        piece = sock.recv(4096)
+        if not piece:
+            raise SystemExit(f"an idle connection was closed after {answer!r}")
+        answer += piece
