@@ -1,0 +1,123 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tls/chain/check.h"
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include "core/check.h"
+#include "tls/certificate.h"
+#include "tls/chain/load.h"
+#include "tls/chain/search.h"
+
+// What was read.
+struct check_set {
+    STACK_OF(X509) * leaf, *anchors, *chain;
+    STACK_OF(X509_CRL) * crls;
+};
+
+static bool read_set(struct check_set *set, struct files *files, const struct check_conf *conf,
+                     bool *is_damaged, struct text *problems);
+static bool read_file(struct files *files, const char *path, struct slice *content,
+                      struct text *problems);
+static void set_fini(struct check_set *set);
+static enum check_result find(struct check_set *set, const struct check_conf *conf,
+                              struct text *out);
+static void add_all(struct graph *g, const STACK_OF(X509) * certs, bool is_anchor);
+static void say_path(const struct path *p, struct text *out);
+
+enum check_result check_files(struct files *files, const struct check_conf *conf, struct text *out,
+                              struct text *problems) {
+    struct check_set set = {0};
+    bool is_damaged = false;
+    enum check_result result = CHECK_UNREADABLE;
+    bool is_read = read_set(&set, files, conf, &is_damaged, problems);
+    if (is_read && sk_X509_num(set.leaf) > 0)
+        result = find(&set, conf, out);
+    else if (is_read && is_damaged) // there is a certificate, but it is none
+        result = CHECK_REFUSED;
+    else if (is_read)
+        text_printf(problems, "%s: holds no certificate\n", conf->leaf);
+    if (result == CHECK_REFUSED && is_damaged)
+        text_printf(out, "%s: the certificate cannot be decoded\n", conf->leaf);
+    set_fini(&set);
+    ERR_clear_error();
+    return result;
+}
+
+static bool read_set(struct check_set *set, struct files *files, const struct check_conf *conf,
+                     bool *is_damaged, struct text *problems) {
+    struct slice content;
+    if (!read_file(files, conf->leaf, &content, problems)) return false;
+    bool has_failed = load_certificates(content, conf->leaf, &set->leaf, problems) > 0;
+    *is_damaged = has_failed && sk_X509_num(set->leaf) == 0;
+    if (!read_file(files, conf->anchors, &content, problems)) return false;
+    load_certificates(content, conf->anchors, &set->anchors, problems);
+    if (!read_file(files, conf->chain, &content, problems)) return false;
+    load_certificates(content, conf->chain, &set->chain, problems);
+    if (!read_file(files, conf->crl, &content, problems)) return false;
+    load_crls(content, conf->crl, &set->crls, problems);
+    return true;
+}
+
+// No file is an empty one.
+static bool read_file(struct files *files, const char *path, struct slice *content,
+                      struct text *problems) {
+    char why[300];
+    *content = (struct slice){NULL, 0};
+    if (!path || files_read(files, path, content, why, sizeof why)) return true;
+    text_printf(problems, "%s\n", why);
+    return false;
+}
+
+static void set_fini(struct check_set *set) {
+    sk_X509_pop_free(set->leaf, X509_free);
+    sk_X509_pop_free(set->anchors, X509_free);
+    sk_X509_pop_free(set->chain, X509_free);
+    sk_X509_CRL_pop_free(set->crls, X509_CRL_free);
+    *set = (struct check_set){0};
+}
+
+static enum check_result find(struct check_set *set, const struct check_conf *conf,
+                              struct text *out) {
+    struct graph *g = graph_new();
+    struct chain_answer answer;
+    bool has_host = conf->host && conf->host[0] != '\0';
+    struct chain_question q = {.leaf = sk_X509_value(set->leaf, 0),
+                               .host = conf->host,
+                               .at = conf->at,
+                               .purpose = conf->is_client ? CHAIN_CLIENT : CHAIN_SERVER,
+                               .is_web = has_host && !conf->is_client,
+                               .bits_min = CHAIN_BITS_MIN,
+                               .intermediates_max = conf->intermediates_max,
+                               .crls = set->crls,
+                               .limits = CHAIN_LIMITS_TOOL};
+    add_all(g, set->anchors, true);
+    add_all(g, set->chain, false);
+    bool is_found = chain_find(g, &q, &answer) == CHAIN_FOUND;
+    if (is_found)
+        say_path(&answer.path, out);
+    else
+        text_printf(out, "%s\n", text_string(&answer.why));
+    chain_answer_fini(&answer);
+    graph_free(g);
+    return is_found ? CHECK_VALID : CHECK_REFUSED;
+}
+
+static void add_all(struct graph *g, const STACK_OF(X509) * certs, bool is_anchor) {
+    for (int i = 0; i < sk_X509_num(certs); i++) graph_add(g, sk_X509_value(certs, i), is_anchor);
+}
+
+static void say_path(const struct path *p, struct text *out) {
+    if (p->length == 1)
+        text_add(out, SLICE("valid: trusted itself\n"));
+    else
+        text_printf(out, "valid: %zu certificates, the weakest signature has %d bits\n", p->length,
+                    p->bits);
+    for (size_t i = 0; i < p->length; i++) {
+        text_printf(out, "%zu  ", i + 1);
+        certificate_add_title(out, p->steps[i]->cert);
+        text_add(out, i + 1 == p->length ? SLICE(", trusted\n") : SLICE("\n"));
+    }
+}

@@ -1,0 +1,35 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <openssl/x509.h>
+#include <stdbool.h>
+#include <time.h>
+
+// What a path is looked for, and by which rules it is judged.
+
+enum chain_purpose { CHAIN_SERVER, CHAIN_CLIENT };
+
+// Charged before any work is begun.
+struct chain_limits {
+    int visits, signatures, verifications;
+    int cpu_ms; // of this thread
+};
+#define CHAIN_LIMITS_HANDSHAKE ((struct chain_limits){5000, 100, 16, 50})
+#define CHAIN_LIMITS_TOOL      ((struct chain_limits){200000, 1000, 64, 2000})
+
+#define CHAIN_BITS_MIN 112 // what OpenSSL's security level 2 asks for
+
+struct chain_question {
+    X509 *leaf;
+    const char *
+        host; // DNS name or IP address that the leaf must be for; NULL or empty: no name is checked
+    time_t at;
+    enum chain_purpose purpose;
+    bool is_web;           // also what the web asks beyond RFC 5280 section 6 (tls/chain/web.h)
+    int bits_min;          // weakest signature and key
+    int intermediates_max; // that are not self-issued; -1: any number
+    const STACK_OF(X509_CRL) * crls; // not empty: every certificate below the anchor needs one
+    struct chain_limits limits;
+};

@@ -1,0 +1,309 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tls/chain/search.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/check.h"
+#include "tls/certificate.h"
+#include "tls/chain/host.h"
+#include "tls/chain/rules.h"
+#include "tls/chain/strength.h"
+#include "tls/chain/verdict.h"
+#include "tls/chain/web.h"
+
+#define WHY_BYTES_MAX  1000
+#define CANDIDATES_MAX 64 // of one tier and length; the best are kept
+#define CLOCK_EVERY    64 // visits
+#define TIERS          (STRENGTH_MAX + 1)
+
+// How much an objection explains; a better one replaces a worse.
+enum weight { SAYS_NOTHING, SAYS_MISSING, SAYS_CERTIFICATE, SAYS_PATH };
+
+// A signature that has been checked.
+struct checked {
+    uint32_t version, entity;
+    bool is_good;
+};
+// What a certificate's rules say of it as an issuer.
+struct judged {
+    bool is_done;
+    const char *refusal;
+};
+struct search {
+    struct graph *g;
+    const struct chain_question *q;
+    struct chain_answer *answer;
+    enum weight said;
+    const char *spent; // which budget, in words; NULL: none
+    long ends_us;      // of this thread's CPU time
+    unsigned char *distances;
+    struct checked *checked;
+    struct judged *judged;
+    int tier;      // edges of less are not followed
+    size_t length; // of paths that are collected now
+    uint32_t numbers[PATH_LENGTH_MAX];
+    struct path now, candidates[CANDIDATES_MAX];
+    size_t candidate_count;
+};
+
+static bool accepts_leaf(struct search *s);
+static bool search_tiers(struct search *s);
+static bool search_tier(struct search *s);
+static bool take_best(struct search *s);
+static void follow(struct search *s, size_t depth);
+static void consider(struct search *s, size_t depth, uint32_t number);
+static bool may_fit(const struct search *s, size_t depth, const struct version *v);
+static bool is_issuer(struct search *s, uint32_t subject, uint32_t issuer);
+static const char *judge(struct search *s, uint32_t number);
+static bool is_signed(struct search *s, uint32_t subject, uint32_t issuer);
+static void keep(struct search *s);
+static void explain(struct search *s);
+static bool charge(struct search *s, int *spent, int limit, const char *what);
+static long cpu_us(void);
+static struct text *objection(struct search *s, enum weight weight);
+static void object(struct search *s, enum weight weight, const X509 *cert, const char *why);
+
+enum chain_result chain_find(struct graph *g, const struct chain_question *q,
+                             struct chain_answer *answer) {
+    struct search s = {.g = g, .q = q, .answer = answer};
+    *answer = (struct chain_answer){0};
+    text_init(&answer->why, WHY_BYTES_MAX);
+    s.ends_us = cpu_us() + q->limits.cpu_ms * 1000L;
+    s.numbers[0] = graph_add(g, q->leaf, false);
+    if (s.numbers[0] == GRAPH_NOBODY) {
+        object(&s, SAYS_PATH, q->leaf, "there is no room for it");
+        return CHAIN_EXHAUSTED;
+    }
+    s.distances = calloc(graph_names(g), 1);
+    s.checked = calloc((size_t)q->limits.signatures, sizeof *s.checked);
+    s.judged = calloc(graph_count(g), sizeof *s.judged);
+    CHECK(s.distances && s.checked && s.judged);
+    s.now.steps[0] = &graph_version(g, s.numbers[0])->step;
+    bool is_found = accepts_leaf(&s) && search_tiers(&s);
+    if (!is_found && s.said < SAYS_PATH) explain(&s);
+    if (!is_found && s.spent) {
+        s.said = SAYS_NOTHING;
+        object(&s, SAYS_PATH, q->leaf, s.spent);
+    }
+    free(s.distances);
+    free(s.checked);
+    free(s.judged);
+    ERR_clear_error();
+    return is_found ? CHAIN_FOUND : s.spent ? CHAIN_EXHAUSTED : CHAIN_REFUSED;
+}
+
+void chain_answer_fini(struct chain_answer *answer) {
+    text_fini(&answer->why);
+}
+
+// What is wrong with the leaf is wrong on every path.
+static bool accepts_leaf(struct search *s) {
+    const struct chain_question *q = s->q;
+    const char *why = rules_judge(q->leaf, PLACE_LEAF, q);
+    if (!why && q->is_web) why = web_judge(q->leaf, PLACE_LEAF, q);
+    if (why) object(s, SAYS_PATH, q->leaf, why);
+    if (why || !q->host || q->host[0] == '\0' || host_is_named(q->leaf, q->host)) return !why;
+    struct text *out = objection(s, SAYS_PATH);
+    certificate_add_title(out, q->leaf);
+    text_printf(out, ": it is not for \"%s\" but for ", q->host);
+    certificate_add_names(out, q->leaf);
+    return false;
+}
+
+static bool search_tiers(struct search *s) {
+    bool has_tier[TIERS] = {false};
+    const struct version *leaf = graph_version(s->g, s->numbers[0]);
+    for (uint32_t i = 0; i < graph_count(s->g); i++) {
+        has_tier[graph_version(s->g, i)->digest_bits] = true;
+        has_tier[graph_version(s->g, i)->key_bits] = true;
+    }
+    s->now.length = 1;
+    s->now.bits = STRENGTH_MAX;
+    if (leaf->is_anchor) {
+        keep(s);
+        return take_best(s);
+    }
+    for (s->tier = STRENGTH_MAX; s->tier >= s->q->bits_min && !s->spent; s->tier--)
+        if (has_tier[s->tier] && search_tier(s)) return true;
+    return false;
+}
+
+static bool search_tier(struct search *s) {
+    const struct version *leaf = graph_version(s->g, s->numbers[0]);
+    graph_reach(s->g, s->tier, s->distances);
+    if (s->distances[leaf->issuer] == 0 || leaf->digest_bits < s->tier) return false;
+    for (s->length = s->distances[leaf->issuer] + 1u; s->length <= PATH_LENGTH_MAX; s->length++) {
+        s->candidate_count = 0;
+        follow(s, 1);
+        if (take_best(s)) return true;
+        if (s->spent) return false;
+    }
+    return false;
+}
+
+// Candidates stand in order.
+static bool take_best(struct search *s) {
+    for (size_t i = 0; i < s->candidate_count; i++) {
+        if (!charge(s, &s->answer->verifications, s->q->limits.verifications,
+                    "given up after too many verifications of whole paths"))
+            return false;
+        struct text why;
+        text_init(&why, WHY_BYTES_MAX);
+        bool is_good = verdict_judge(s->g, &s->candidates[i], s->q, &why);
+        if (is_good) s->answer->path = s->candidates[i];
+        struct text *out = is_good ? NULL : objection(s, SAYS_PATH);
+        if (out) text_add(out, text_slice(&why));
+        text_fini(&why);
+        if (is_good) return true;
+    }
+    return false;
+}
+
+// Goes on from the certificate at depth - 1; those whose key identifier fits come first.
+static void follow(struct search *s, size_t depth) {
+    const struct version *v = graph_version(s->g, s->numbers[depth - 1]);
+    const ASN1_OCTET_STRING *wanted = X509_get0_authority_key_id(v->step.cert);
+    for (int fits = 1; fits >= 0; fits--)
+        for (uint32_t i = graph_first(s->g, v->issuer); i != GRAPH_NOBODY && !s->spent;
+             i = graph_version(s->g, i)->next) {
+            const ASN1_OCTET_STRING *has =
+                X509_get0_subject_key_id(graph_version(s->g, i)->step.cert);
+            bool is_fit = wanted && has && ASN1_OCTET_STRING_cmp(wanted, has) == 0;
+            if (is_fit == (fits == 1)) consider(s, depth, i);
+        }
+}
+
+static void consider(struct search *s, size_t depth, uint32_t number) {
+    struct version *w = graph_version(s->g, number);
+    const struct version *v = graph_version(s->g, s->numbers[depth - 1]);
+    if (!charge(s, &s->answer->visits, s->q->limits.visits, "given up after too many steps"))
+        return;
+    int bits = v->digest_bits < w->key_bits ? v->digest_bits : w->key_bits;
+    if (bits < s->tier || !may_fit(s, depth, w)) return;
+    for (size_t i = 0; i < depth; i++)
+        if (graph_version(s->g, s->numbers[i])->entity == w->entity) return;
+    if (!is_issuer(s, s->numbers[depth - 1], number)) return;
+    struct path before = s->now;
+    s->numbers[depth] = number;
+    s->now.steps[depth] = &w->step;
+    s->now.length = depth + 1;
+    if (bits < s->now.bits) s->now.bits = bits;
+    if (!w->is_anchor)
+        follow(s, depth + 1);
+    else if (s->now.bits == s->tier)
+        keep(s); // more was tried in the tier above
+    s->now = before;
+}
+
+// Can a path of the wanted length still be completed through it?
+static bool may_fit(const struct search *s, size_t depth, const struct version *w) {
+    size_t rest = s->distances[w->issuer];
+    if (w->is_anchor) return depth + 1 == s->length;
+    return rest > 0 && depth + 1 + rest <= s->length;
+}
+
+static bool is_issuer(struct search *s, uint32_t subject, uint32_t issuer) {
+    struct version *w = graph_version(s->g, issuer);
+    const struct version *v = graph_version(s->g, subject);
+    int relation = X509_check_issued(w->step.cert, v->step.cert);
+    if (relation == X509_V_ERR_KEYUSAGE_NO_CERTSIGN)
+        object(s, SAYS_CERTIFICATE, w->step.cert, "it may not sign certificates (keyUsage)");
+    if (relation != X509_V_OK) return false;
+    const char *why = judge(s, issuer);
+    if (why) object(s, SAYS_CERTIFICATE, w->step.cert, why);
+    return !why && is_signed(s, subject, issuer);
+}
+
+static const char *judge(struct search *s, uint32_t number) {
+    const struct version *w = graph_version(s->g, number);
+    struct judged *j = &s->judged[number];
+    if (j->is_done) return j->refusal;
+    enum place place = w->is_anchor ? PLACE_ANCHOR : PLACE_INTERMEDIATE;
+    j->refusal = rules_judge(w->step.cert, place, s->q);
+    if (!j->refusal && s->q->is_web) j->refusal = web_judge(w->step.cert, place, s->q);
+    j->is_done = true;
+    return j->refusal;
+}
+
+static bool is_signed(struct search *s, uint32_t subject, uint32_t issuer) {
+    const struct version *w = graph_version(s->g, issuer);
+    X509 *cert = graph_version(s->g, subject)->step.cert;
+    for (int i = 0; i < s->answer->signatures; i++)
+        if (s->checked[i].version == subject && s->checked[i].entity == w->entity)
+            return s->checked[i].is_good;
+    int place = s->answer->signatures;
+    if (!charge(s, &s->answer->signatures, s->q->limits.signatures,
+                "given up after too many checks of signatures"))
+        return false;
+    EVP_PKEY *key = X509_get0_pubkey(w->step.cert);
+    bool is_good = key && X509_verify(cert, key) == 1;
+    s->checked[place] = (struct checked){subject, w->entity, is_good};
+    if (!is_good) object(s, SAYS_CERTIFICATE, cert, "its issuer's key did not make its signature");
+    return is_good;
+}
+
+static void keep(struct search *s) {
+    size_t i = s->candidate_count;
+    while (i > 0 && path_compare(&s->now, &s->candidates[i - 1]) < 0) i--;
+    if (i == CANDIDATES_MAX) return;
+    if (s->candidate_count < CANDIDATES_MAX) s->candidate_count++;
+    memmove(&s->candidates[i + 1], &s->candidates[i],
+            (s->candidate_count - 1 - i) * sizeof *s->candidates);
+    s->candidates[i] = s->now;
+}
+
+// Nothing was found: walks once more without minding strength, to name what stands in the way.
+static void explain(struct search *s) {
+    const struct version *v = graph_version(s->g, s->numbers[0]);
+    graph_reach(s->g, 0, s->distances);
+    for (size_t i = 1; i < PATH_LENGTH_MAX && graph_first(s->g, v->issuer) != GRAPH_NOBODY; i++)
+        v = graph_version(s->g, graph_first(s->g, v->issuer));
+    struct text *out = objection(s, SAYS_MISSING);
+    if (out && graph_first(s->g, v->issuer) == GRAPH_NOBODY) {
+        certificate_add_title(out, v->step.cert);
+        text_add(out, SLICE(": it was issued by "));
+        certificate_add_issuer(out, v->step.cert);
+        text_add(out, SLICE(", which is neither trusted nor sent along"));
+    } else if (out) {
+        certificate_add_title(out, s->q->leaf);
+        text_add(out, SLICE(": no path leads from it to a trusted certificate"));
+    }
+    bool is_weak = s->distances[graph_version(s->g, s->numbers[0])->issuer] > 0;
+    if (is_weak) object(s, SAYS_CERTIFICATE, s->q->leaf, "every path from it has a weak signature");
+}
+
+static bool charge(struct search *s, int *spent, int limit, const char *what) {
+    if (s->spent) return false;
+    if (*spent >= limit)
+        s->spent = what;
+    else if ((++*spent % CLOCK_EVERY == 0 || spent != &s->answer->visits) && cpu_us() > s->ends_us)
+        s->spent = "given up after too much time";
+    return !s->spent;
+}
+
+static long cpu_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * 1000000L + now.tv_nsec / 1000;
+}
+
+// Where to write, when this says more than what has been said.
+static struct text *objection(struct search *s, enum weight weight) {
+    if (weight <= s->said) return NULL;
+    s->said = weight;
+    text_clear(&s->answer->why);
+    return &s->answer->why;
+}
+
+static void object(struct search *s, enum weight weight, const X509 *cert, const char *why) {
+    struct text *out = objection(s, weight);
+    if (!out) return;
+    certificate_add_title(out, cert);
+    text_printf(out, ": %s", why);
+}

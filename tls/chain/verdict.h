@@ -1,0 +1,14 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "core/text.h"
+#include "tls/chain/graph.h"
+#include "tls/chain/question.h"
+
+// May this path be taken? X509_verify_cert on exactly these certificates, after what it does not see: name constraints by
+// our reading, path lengths, the number of intermediates. The certificates have been judged one by one and the
+// signatures been checked before. False: one line in `why`, without a newline. The graph lends the certificates of CRL issuers.
+bool verdict_judge(struct graph *g, const struct path *p, const struct chain_question *q,
+                   struct text *why);

@@ -1,0 +1,102 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/hostname.h"
+#include "tls/chain/check.h"
+#include "tools/certcheck.h"
+#include "tools/moment.h"
+#include "tools/number.h"
+
+#define OUTPUT_BYTES_MAX (1u << 20)
+
+enum choice {
+    OPTION_VERIFY = 256,
+    OPTION_ANCHORS,
+    OPTION_CHAIN,
+    OPTION_CRL,
+    OPTION_HOST,
+    OPTION_AT,
+    OPTION_PURPOSE,
+    OPTION_DEPTH
+};
+static const struct option options[] = {
+    {"verify", no_argument, NULL, OPTION_VERIFY},
+    {"anchors", required_argument, NULL, OPTION_ANCHORS},
+    {"chain", required_argument, NULL, OPTION_CHAIN},
+    {"crl", required_argument, NULL, OPTION_CRL},
+    {"host", required_argument, NULL, OPTION_HOST},
+    {"at", required_argument, NULL, OPTION_AT},
+    {"purpose", required_argument, NULL, OPTION_PURPOSE},
+    {"max-depth", required_argument, NULL, OPTION_DEPTH},
+    {NULL, 0, NULL, 0},
+};
+
+static bool take_option(struct check_conf *conf, int option, const char *value);
+static bool take_purpose(struct check_conf *conf, const char *value);
+static int check(struct check_conf *conf);
+static int misused(const char *why);
+
+int certcheck_verify(int count, char **words) {
+    struct check_conf conf = {.at = time(NULL), .intermediates_max = -1};
+    int option;
+    while ((option = getopt_long(count, words, "", options, NULL)) != -1)
+        if (option == '?' || !take_option(&conf, option, optarg)) return misused(NULL);
+    if (optind != count - 1) return misused("--verify takes exactly one certificate");
+    if (!conf.anchors) return misused("--verify needs --anchors");
+    conf.leaf = words[optind];
+    return check(&conf);
+}
+
+static bool take_option(struct check_conf *conf, int option, const char *value) {
+    unsigned n;
+    switch (option) {
+    case OPTION_ANCHORS: conf->anchors = value; return true;
+    case OPTION_CHAIN: conf->chain = value; return true;
+    case OPTION_CRL: conf->crl = value; return true;
+    case OPTION_HOST: conf->host = value; return true;
+    case OPTION_PURPOSE: return take_purpose(conf, value);
+    case OPTION_AT:
+        if (moment_parse(value, &conf->at)) return true;
+        fprintf(stderr, "rsp-certcheck: --at: '%s' is no time (2026-11-23T09:30:00Z)\n", value);
+        return false;
+    case OPTION_DEPTH:
+        if (!number_parse("rsp-certcheck: --max-depth", value, 0, 1000, &n)) return false;
+        conf->intermediates_max = (int)n;
+        return true;
+    default: return true;
+    }
+}
+
+static bool take_purpose(struct check_conf *conf, const char *value) {
+    conf->is_client = strcmp(value, "client") == 0;
+    if (conf->is_client || strcmp(value, "server") == 0) return true;
+    fprintf(stderr, "rsp-certcheck: --purpose: '%s' is neither server nor client\n", value);
+    return false;
+}
+
+static int check(struct check_conf *conf) {
+    static const int status_of[] = {EXIT_GOOD, EXIT_FINDINGS, EXIT_UNREADABLE};
+    struct files *files = files_new();
+    char host[HOSTNAME_MAX + 1];
+    struct text out, problems;
+    text_init(&out, OUTPUT_BYTES_MAX);
+    text_init(&problems, OUTPUT_BYTES_MAX);
+    if (conf->host && hostname_normalise(slice_of(conf->host), host) > 0) conf->host = host;
+    enum check_result result = check_files(files, conf, &out, &problems);
+    fputs(text_string(&problems), stderr);
+    fputs(text_string(&out), stdout);
+    text_fini(&problems);
+    text_fini(&out);
+    files_free(files);
+    return fflush(stdout) == 0 ? status_of[result] : EXIT_UNREADABLE;
+}
+
+static int misused(const char *why) {
+    if (why) fprintf(stderr, "rsp-certcheck: %s\n", why);
+    fprintf(stderr, "usage:\n%s", CERTCHECK_VERIFY_USAGE);
+    return EXIT_MISUSED;
+}
