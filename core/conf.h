@@ -72,6 +72,8 @@ struct conf_step {
 int conf_find_line(struct slice text, int line, const char *word, const char *name,
                    const struct conf_step *path, size_t count);
 
+// The bytes of the line end that the text begins with, as Lua counts lines: "\n", "\r", or the two together. 0: it begins with none.
+size_t conf_line_end(struct slice text);
 // All named keys of the table that the path leads to (count at least 1), with their lines, in the order of the text.
 typedef void conf_each_key_fn(void *arg, struct slice key, int line);
 void conf_find_keys(struct slice text, int line, const char *word, const char *name,

@@ -79,6 +79,7 @@ const char *conf_add_source(struct conf *c, const char *name, struct slice text)
         CHECK(c->sources);
     }
     const char *kept = arena_string(c->arena, slice_of(name));
+    if (!text.at) text = SLICE("");
     c->last_source = c->source_count;
     c->sources[c->source_count++] = (struct source){.name = kept, .text = text};
     return kept;
@@ -211,13 +212,16 @@ static int compare_with_key(const void *wanted, const void *line) {
 
 static struct slice text_from(struct source *s, int line) {
     if (!s->lines) {
-        size_t count = 1;
-        for (size_t i = 0; i < s->text.len; i++) count += s->text.at[i] == '\n';
+        size_t count = 1, end;
+        for (size_t i = 0; i < s->text.len; i++)
+            count += s->text.at[i] == '\n' || s->text.at[i] == '\r';
         s->lines = malloc(count * sizeof *s->lines);
         CHECK(s->lines);
         s->lines[s->line_count++] = 0;
-        for (size_t i = 0; i < s->text.len; i++)
-            if (s->text.at[i] == '\n') s->lines[s->line_count++] = i + 1;
+        for (size_t i = 0; i<s->text.len; i += end> 0 ? end : 1) {
+            end = conf_line_end(slice_skip(s->text, i));
+            if (end > 0) s->lines[s->line_count++] = i + end;
+        }
     }
     if (line < 1 || (size_t)line > s->line_count) return (struct slice){NULL, 0};
     return slice_skip(s->text, s->lines[line - 1]);
@@ -275,8 +279,9 @@ static void print_line(struct conf *c, const struct problem *p, struct text *out
     if (p->source == SIZE_MAX || p->line < 1) return;
     struct slice rest = text_from(&c->sources[p->source], p->line);
     if (!rest.at) return;
-    struct slice line = slice_cut(&rest, '\n');
-    if (line.len > 0 && line.at[line.len - 1] == '\r') line.len--;
+    struct slice line = {rest.at, 0};
+    while (line.len < rest.len && rest.at[line.len] != '\n' && rest.at[line.len] != '\r')
+        line.len++;
     bool is_long = line.len > QUOTED_MAX;
     if (is_long) line.len = QUOTED_MAX;
     text_printf(out, "%6d | ", p->line);

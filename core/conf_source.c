@@ -40,6 +40,7 @@ struct entry {
 };
 
 static struct token next_token(struct reader *r);
+static bool skip_line_end(struct reader *r);
 static void skip_space(struct reader *r);
 static bool skip_long_bracket(struct reader *r, struct slice *content);
 static struct token read_string(struct reader *r);
@@ -55,6 +56,7 @@ static bool is_step(const struct conf_step *step, struct slice key, int item);
 
 int conf_find_line(struct slice text, int line, const char *word, const char *name,
                    const struct conf_step *path, size_t count) {
+    if (!text.at) return 0;
     struct walk w = {.reader = {text.at, text.at + text.len, line}, .path = path, .count = count};
     if (count == 0 || !find_declaration(&w.reader, word, name)) return 0;
     find_in_table(&w, 0);
@@ -63,12 +65,20 @@ int conf_find_line(struct slice text, int line, const char *word, const char *na
 
 void conf_find_keys(struct slice text, int line, const char *word, const char *name,
                     const struct conf_step *path, size_t count, conf_each_key_fn *each, void *arg) {
+    if (!text.at) return;
     struct walk w = {.reader = {text.at, text.at + text.len, line},
                      .path = path,
                      .count = count,
                      .each = each,
                      .arg = arg};
     if (count > 0 && find_declaration(&w.reader, word, name)) find_in_table(&w, 0);
+}
+
+size_t conf_line_end(struct slice text) {
+    if (text.len == 0 || (text.at[0] != '\n' && text.at[0] != '\r')) return 0;
+    bool is_pair =
+        text.len > 1 && (text.at[1] == '\n' || text.at[1] == '\r') && text.at[1] != text.at[0];
+    return is_pair ? 2 : 1;
 }
 
 // Behind the '{' of `word "name" {`; without a name: `word {`. Looks no further than some tokens.
@@ -219,16 +229,23 @@ static struct token next_token(struct reader *r) {
     return t;
 }
 
+static bool skip_line_end(struct reader *r) {
+    size_t len = conf_line_end(slice_from(r->at, r->end));
+    r->at += len;
+    r->line += len > 0;
+    return len > 0;
+}
+
 static void skip_space(struct reader *r) {
     while (r->at < r->end) {
         struct slice ignored;
-        if (*r->at == '\n') r->line++;
+        if (skip_line_end(r)) continue;
         if (isspace((unsigned char)*r->at)) {
             r->at++;
         } else if (r->end - r->at >= 2 && memcmp(r->at, "--", 2) == 0) {
             r->at += 2;
             if (skip_long_bracket(r, &ignored)) continue;
-            while (r->at < r->end && *r->at != '\n') r->at++;
+            while (r->at < r->end && *r->at != '\n' && *r->at != '\r') r->at++;
         } else {
             return;
         }
@@ -242,18 +259,18 @@ static bool skip_long_bracket(struct reader *r, struct slice *content) {
     size_t level = 0;
     while (at < r->end && *at == '=') at++, level++;
     if (at == r->end || *at++ != '[') return false;
-    const char *begin = at;
-    for (; at < r->end; at++) {
-        if (*at == '\n') r->line++;
-        if (*at != ']') continue;
+    const char *begin = r->at = at;
+    while (r->at < r->end) {
+        if (skip_line_end(r)) continue;
+        const char *close = r->at++;
+        if (*close != ']') continue;
         size_t n = 0;
-        while (at + 1 + n < r->end && at[1 + n] == '=') n++;
-        if (n != level || at + 1 + n == r->end || at[1 + n] != ']') continue;
-        *content = slice_from(begin, at);
-        r->at = at + level + 2;
+        while (close + 1 + n < r->end && close[1 + n] == '=') n++;
+        if (n != level || close + 1 + n == r->end || close[1 + n] != ']') continue;
+        *content = slice_from(begin, close);
+        r->at = close + level + 2;
         return true;
     }
-    r->at = r->end;
     *content = slice_from(begin, r->end);
     return true;
 }
@@ -262,9 +279,9 @@ static struct token read_string(struct reader *r) {
     char quote = *r->at++;
     struct token t = {.kind = TOKEN_STRING, .line = r->line};
     const char *begin = r->at;
-    while (r->at < r->end && *r->at != quote && *r->at != '\n') {
-        if (*r->at == '\\' && r->at + 1 < r->end) r->at++;
-        r->at++;
+    while (r->at < r->end && *r->at != quote && *r->at != '\n' && *r->at != '\r') {
+        bool is_escape = *r->at++ == '\\' && r->at < r->end;
+        if (is_escape && !skip_line_end(r)) r->at++;
     }
     t.text = slice_from(begin, r->at);
     if (r->at < r->end && *r->at == quote) r->at++;

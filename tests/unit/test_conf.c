@@ -109,6 +109,16 @@ static void the_line_of_a_key_is_found_in_the_text(void **state) {
     assert_int_equal(line_of("pool \"web\" { x = { ((( {{{", KEY("x"), KEY("y")), 1);
 }
 
+static void lines_are_counted_as_lua_counts_them(void **state) {
+    (void)state;
+    assert_int_equal(line_of("pool \"web\" {\r\n a = 1,\r b = 2,\n\r c = 3 }", KEY("c"), nothing),
+                     4);
+    assert_int_equal(line_of("pool \"web\" {\n\n a = \"x\\\ny\", -- c\r b = [[\r\n\r\n]], c = 3 }",
+                             KEY("c"), nothing),
+                     7);
+    assert_int_equal(conf_find_line((struct slice){NULL, 0}, 1, "pool", "web", &KEY("c"), 1), 0);
+}
+
 static void strings_are_printed_as_lua_reads_them(void **state) {
     (void)state;
     struct text out;
@@ -124,6 +134,7 @@ int main(void) {
         cmocka_unit_test(sizes_count_in_1024),
         cmocka_unit_test(the_nearest_name_is_suggested_and_a_far_one_is_not),
         cmocka_unit_test(the_line_of_a_key_is_found_in_the_text),
+        cmocka_unit_test(lines_are_counted_as_lua_counts_them),
         cmocka_unit_test(strings_are_printed_as_lua_reads_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
