@@ -54,6 +54,12 @@ bool member_parse(struct arena *a, struct slice text, struct member *out, struct
         out->endpoint.port = port;
         return true;
     }
+    if (slice_find(text, ' ') >= 0) {
+        text_printf(why,
+                    "\"%.*s\" has a space in it; a weight is written { \"host:port\", weight = 2 }",
+                    SLICE_ARGS(text));
+        return false;
+    }
     if (!is_host_name(host) || !port_is_good) {
         text_printf(why,
                     "\"%.*s\" is no address: write \"host:port\", \"[v6]:port\", \"unix:/path\" or "
