@@ -32,6 +32,7 @@ enum { SCENE_BACKENDS = 64 };
 
 struct scene_backend {
     struct wire wire;
+    unsigned number;      // of the connections that were accepted, from 0
     struct text received; // since the last answer
     size_t total;         // bytes received, in sum
     size_t sent;          // bytes of the answer on its way

@@ -75,7 +75,7 @@ static void welcome(struct scene *s, int fd) {
     while (i < SCENE_BACKENDS && s->backends[i].wire.fd >= 0) i++;
     CHECK(i < SCENE_BACKENDS);
     struct scene_backend *b = &s->backends[i];
-    *b = (struct scene_backend){.wire.fd = -1};
+    *b = (struct scene_backend){.wire.fd = -1, .number = s->accepted};
     bool has_tls = s->script.has_tls && !s->script.is_mute;
     wire_open(&b->wire, fd, has_tls ? WIRE_TLS_SERVER : WIRE_PLAIN);
     text_init(&b->received, 64 << 20);
