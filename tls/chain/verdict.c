@@ -12,7 +12,7 @@
 #include "tls/chain/rules.h"
 #include "tls/chain/web.h"
 
-#define CRL_ISSUERS_MAX 64
+#define CRL_ISSUERS_MAX 1000
 
 static const char *check_lengths(const struct path *p, const struct chain_question *q, size_t *at);
 static bool verify(struct graph *g, const struct path *p, const struct chain_question *q,
@@ -92,6 +92,8 @@ static void set_rules(X509_STORE_CTX *verification, const struct path *p,
     CHECK(X509_VERIFY_PARAM_set_purpose(rules, q->purpose == CHAIN_SERVER
                                                    ? X509_PURPOSE_SSL_SERVER
                                                    : X509_PURPOSE_SSL_CLIENT) == 1);
+    // Any policy will do, where one is required at all (RFC 5280 section 6.1.1 (c)).
+    CHECK(X509_VERIFY_PARAM_add0_policy(rules, OBJ_nid2obj(NID_any_policy)) == 1);
     X509_VERIFY_PARAM_set_depth(rules, PATH_LENGTH_MAX);
     X509_VERIFY_PARAM_set_auth_level(rules, 0);
     X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
