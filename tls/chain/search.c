@@ -86,6 +86,7 @@ enum chain_result chain_find(struct graph *g, const struct chain_question *q,
     CHECK(s.distances && s.checked && s.judged);
     s.now.steps[0] = &graph_version(g, s.numbers[0])->step;
     bool is_found = accepts_leaf(&s) && search_tiers(&s);
+    if (is_found) text_clear(&answer->why); // of paths that were tried before
     if (!is_found && s.said < SAYS_PATH) explain(&s);
     if (!is_found && s.spent) {
         s.said = SAYS_NOTHING;
