@@ -12,10 +12,11 @@
 #include "core/stream_parts.h"
 
 // What one recv may bring grows while reads fill it and shrinks when they do not. The sizes are those of malloc's
-// blocks less what libevent and malloc keep in them.
+// blocks less what libevent and malloc keep in them. A block is freed when its last byte has gone, so a slow sink holds up to
+// one block more than its backlog; larger ones than these cost memory and save no time that could be measured.
 #define RECV_OVERHEAD 64
 #define RECV_FIRST    ((size_t)4 * 1024 - RECV_OVERHEAD)
-#define RECV_MOST     ((size_t)256 * 1024 - RECV_OVERHEAD)
+#define RECV_MOST     ((size_t)64 * 1024 - RECV_OVERHEAD)
 // Of what a layer has not taken yet; more than the longest record of TLS.
 #define WIRE_IN_MAX ((size_t)64 * 1024)
 
