@@ -11,6 +11,7 @@
 
 struct buffer {
     struct evbuffer *bytes;
+    size_t len; // evbuffer_get_length(), which is asked for more than all else, without a call
     struct evbuffer_iovec reserved; // since buffer_reserve()
 };
 
@@ -36,7 +37,7 @@ void buffer_free(struct buffer *b) {
 }
 
 size_t buffer_len(const struct buffer *b) {
-    return b ? evbuffer_get_length(b->bytes) : 0;
+    return b ? b->len : 0;
 }
 
 struct slice buffer_peek(const struct buffer *b) {
@@ -55,10 +56,13 @@ void buffer_consume(struct buffer *b, size_t bytes) {
     if (bytes == 0) return;
     CHECK(bytes <= buffer_len(b));
     CHECK(evbuffer_drain(b->bytes, bytes) == 0);
+    b->len -= bytes;
 }
 
 void buffer_add(struct buffer *b, struct slice s) {
-    if (s.len > 0) CHECK(evbuffer_add(b->bytes, s.at, s.len) == 0);
+    if (s.len == 0) return;
+    CHECK(evbuffer_add(b->bytes, s.at, s.len) == 0);
+    b->len += s.len;
 }
 
 void buffer_move(struct buffer *dst, struct buffer *src, size_t bytes) {
@@ -70,6 +74,8 @@ void buffer_move(struct buffer *dst, struct buffer *src, size_t bytes) {
             copy_first(dst, src, n);
         } else {
             CHECK(evbuffer_remove_buffer(src->bytes, dst->bytes, n) == (int)n);
+            src->len -= n;
+            dst->len += n;
         }
         bytes -= n;
     }
@@ -85,6 +91,7 @@ void buffer_commit(struct buffer *b, size_t n) {
     CHECK(n <= b->reserved.iov_len);
     b->reserved.iov_len = n;
     CHECK(evbuffer_commit_space(b->bytes, &b->reserved, 1) == 0);
+    b->len += n;
     b->reserved.iov_len = 0;
 }
 

@@ -52,8 +52,8 @@ struct stream *stream_new(struct loop *loop, int fd) {
 void stream_free(struct stream *s) {
     if (!s) return;
     CHECK(s->fd >= 0);
-    event_del(&s->readable); // before close: see loop_new()
-    event_del(&s->writable);
+    stream_wait_for(&s->readable, false); // before close: see loop_new()
+    stream_wait_for(&s->writable, false);
     close(s->fd);
     s->fd = -1;
     s->on_wake = NULL;
@@ -103,17 +103,10 @@ static void derive_events(struct stream *s) {
     stream_wait_for(&s->writable, stream_wants_room(s));
 }
 
-void stream_wait_for(struct event *event, bool is_wanted) {
-    bool is_added = stream_waits_for(event);
-    if (is_wanted && !is_added) {
-        CHECK(event_add(event, NULL) == 0);
-    } else if (!is_wanted && is_added) {
-        CHECK(event_del(event) == 0);
-    }
-}
-
-bool stream_waits_for(const struct event *event) {
-    return event_pending(event, EV_READ | EV_WRITE, NULL) != 0;
+void stream_wait_for(struct interest *i, bool is_wanted) {
+    if (is_wanted == i->is_added) return;
+    CHECK((is_wanted ? event_add(&i->event, NULL) : event_del(&i->event)) == 0);
+    i->is_added = is_wanted;
 }
 
 void stream_fail(struct stream *s, int error) {
@@ -170,7 +163,7 @@ void stream_release(struct stream *s, enum stream_hold reason) {
 
 static void input_changed(struct stream *s) {
     bool is_due = s->inner && s->inner->is_due;
-    if (is_due || stream_wants_input(s) != stream_waits_for(&s->readable)) stream_changed(s);
+    if (is_due || stream_wants_input(s) != s->readable.is_added) stream_changed(s);
 }
 
 // --- output ---

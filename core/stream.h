@@ -33,7 +33,8 @@ enum stream_end {
     STREAM_FAILED, // reset, network error, TLS failure: the backlog is dropped, what is written is ignored
 };
 
-// Reasons to stop reading for a while; several may hold at once.
+// Reasons to stop reading for a while; several may hold at once. A handshake goes on all the same: what it reads is
+// not for the owner, and without it nothing could be written either.
 enum stream_hold {
     HOLD_SINK_FULL = 1,  // who takes our bytes has too many of them
     HOLD_NOT_WANTED = 2, // the owner does not want to look at input now

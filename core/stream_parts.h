@@ -18,6 +18,12 @@ enum output_state {
     OUTPUT_BROKEN, // nothing can be written any more
 };
 
+// An event that stays until it is taken away.
+struct interest {
+    struct event event;
+    bool is_added;
+};
+
 // The layer of a stream that has one.
 struct inner {
     const struct layer_ops *ops;
@@ -30,11 +36,11 @@ struct inner {
 
 struct stream {
     struct loop *loop;
-    int fd;                 // -1: freed, the memory goes at the end of the turn
-    struct event readable;  // added: we read
-    struct event writable;  // added: the kernel refused some of the output
-    struct task wake_task;  // wakes the owner
-    struct task close_task; // the last of a turn: writes, and derives what to wait for
+    int fd; // -1: freed, the memory goes at the end of the turn
+    struct interest readable;
+    struct interest writable; // added: the kernel refused some of the output
+    struct task wake_task;    // wakes the owner
+    struct task close_task;   // the last of a turn: writes, and derives what to wait for
     ready_fn *on_wake;
     void *arg;
 
@@ -61,8 +67,7 @@ struct stream {
 // --- stream.c ---
 void stream_changed(struct stream *s); // looks again at the end of the turn
 void stream_wake(struct stream *s);
-void stream_wait_for(struct event *event, bool is_wanted);
-bool stream_waits_for(const struct event *event);
+void stream_wait_for(struct interest *i, bool is_wanted);
 // The first call counts: later failures are consequences. error 0: it was the layer.
 void stream_fail(struct stream *s, int error);
 

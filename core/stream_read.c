@@ -31,13 +31,14 @@ static void adapt(struct stream *s, size_t bytes, size_t asked);
 
 void stream_init_reading(struct stream *s) {
     s->recv_size = RECV_FIRST;
-    CHECK(event_assign(&s->readable, loop_base(s->loop), s->fd, EV_READ | EV_PERSIST, on_readable,
-                       s) == 0);
+    CHECK(event_assign(&s->readable.event, loop_base(s->loop), s->fd, EV_READ | EV_PERSIST,
+                       on_readable, s) == 0);
 }
 
 bool stream_wants_input(const struct stream *s) {
     bool is_open = s->end == STREAM_OPEN && !s->is_wire_ended;
-    return is_open && s->holds == 0 && room(s) > 0;
+    bool is_held = s->holds && stream_handshake(s) != PENDING;
+    return is_open && !is_held && room(s) > 0;
 }
 
 static size_t room(const struct stream *s) {

@@ -30,8 +30,8 @@ static void send_end(struct stream *s);
 static void on_backlog(struct stream *s, size_t before);
 
 void stream_init_writing(struct stream *s) {
-    CHECK(event_assign(&s->writable, loop_base(s->loop), s->fd, EV_WRITE | EV_PERSIST, on_writable,
-                       s) == 0);
+    CHECK(event_assign(&s->writable.event, loop_base(s->loop), s->fd, EV_WRITE | EV_PERSIST,
+                       on_writable, s) == 0);
 }
 
 size_t stream_unsent(const struct stream *s) {
@@ -41,7 +41,7 @@ size_t stream_unsent(const struct stream *s) {
 
 void stream_flush(struct stream *s) {
     // While the kernel is full it says itself when it has room again.
-    if (!stream_waits_for(&s->writable)) write_out(s);
+    if (!s->writable.is_added) write_out(s);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg) {
@@ -109,7 +109,7 @@ static int held_by_kernel(const struct stream *s) {
 }
 
 void stream_send_last(struct stream *s) {
-    if (!stream_waits_for(&s->writable)) send_some(s);
+    if (!s->writable.is_added) send_some(s);
 }
 
 static ssize_t send_runs(int fd, const struct slice *runs, size_t n) {

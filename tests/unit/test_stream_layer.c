@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The seam for TLS, with a toy in its place: frames of one byte of kind, two bytes of length and bytes turned over.
+// The seam for TLS, with a toy in its place.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,99 +18,9 @@
 #include "core/clock.h"
 #include "core/loop.h"
 #include "core/stream.h"
-
-#define KEY       0x5a
-#define FRAME_MAX 1000
+#include "tests/unit/toy_layer.h"
 
 static struct loop *loop;
-
-struct toy {
-    enum layer_state state;
-    bool has_said_hello;
-    unsigned advances;
-};
-static unsigned toys_freed;
-
-static void add_frame(struct buffer *b, char kind, struct slice body) {
-    char *at = buffer_reserve(b, body.len + 3, NULL);
-    at[0] = kind;
-    at[1] = (char)(body.len >> 8);
-    at[2] = (char)body.len;
-    for (size_t i = 0; i < body.len; i++) at[3 + i] = (char)(body.at[i] ^ KEY);
-    buffer_commit(b, body.len + 3);
-}
-
-static bool copy_out(struct buffer *b, char *to, size_t bytes) {
-    if (buffer_len(b) < bytes) return false;
-    struct slice runs[64];
-    size_t n = buffer_runs(b, runs, 64);
-    for (size_t i = 0, len = 0; i < n && len < bytes; len += runs[i++].len) {
-        size_t piece = runs[i].len < bytes - len ? runs[i].len : bytes - len;
-        memcpy(to + len, runs[i].at, piece);
-    }
-    return true;
-}
-
-static bool take_frame(struct toy *t, struct layer_io *io) {
-    char frame[3 + FRAME_MAX];
-    if (!copy_out(io->wire_in, frame, 3)) return false;
-    size_t len = (size_t)(unsigned char)frame[1] << 8 | (unsigned char)frame[2];
-    assert_true(len <= FRAME_MAX || frame[0] != 'D');
-    if (frame[0] == 'H') t->state = LAYER_OPEN;
-    if (frame[0] == 'C') t->state = LAYER_ENDED;
-    if (frame[0] == 'D' && !copy_out(io->wire_in, frame, 3 + len)) return false;
-    if (!strchr("HCD", frame[0])) {
-        t->state = LAYER_FAILED;
-        add_frame(io->wire_out, 'A', SLICE("alert"));
-        return false;
-    }
-    for (size_t i = 0; i < len; i++) frame[3 + i] ^= KEY;
-    buffer_add(io->plain_in, (struct slice){frame + 3, len});
-    buffer_consume(io->wire_in, 3 + len);
-    return true;
-}
-
-static enum layer_state advance_toy(void *layer, struct layer_io *io) {
-    struct toy *t = layer;
-    t->advances++;
-    if (!t->has_said_hello) add_frame(io->wire_out, 'H', (struct slice){NULL, 0});
-    t->has_said_hello = true;
-    while (t->state < LAYER_ENDED && buffer_len(io->plain_in) < io->plain_in_max) {
-        if (!take_frame(t, io)) break;
-    }
-    while (t->state == LAYER_OPEN || t->state == LAYER_ENDED) {
-        struct slice run = buffer_peek(io->plain_out);
-        if (run.len == 0) break;
-        if (run.len > FRAME_MAX) run.len = FRAME_MAX;
-        add_frame(io->wire_out, 'D', run);
-        buffer_consume(io->plain_out, run.len);
-    }
-    return t->state;
-}
-
-static void shut_toy(void *layer, struct layer_io *io) {
-    (void)layer;
-    assert_int_equal(buffer_len(io->plain_out), 0);
-    add_frame(io->wire_out, 'C', (struct slice){NULL, 0});
-}
-
-static const char *fail_toy(void *layer) {
-    (void)layer;
-    return "a frame of an unknown kind";
-}
-
-static void free_toy(void *layer) {
-    toys_freed++;
-    free(layer);
-}
-
-static const struct layer_ops toy_ops = {advance_toy, shut_toy, fail_toy, free_toy};
-
-static struct toy *add_toy(struct stream *s) {
-    struct toy *t = calloc(1, sizeof(*t));
-    stream_add_layer(s, &toy_ops, t);
-    return t;
-}
 
 static int set_up(void **state) {
     (void)state;
@@ -177,6 +87,27 @@ static void a_handshake_is_pending_then_ready_and_wakes_its_owner(void **state) 
     free_pair(pair);
     loop_turn(loop, 0);
     assert_int_equal(toys_freed, 2);
+}
+
+static void a_held_stream_ends_its_handshake_and_then_stops_reading(void **state) {
+    (void)state;
+    int fd;
+    char got[64];
+    struct stream *s = toy_and_fd(&fd);
+    stream_hold(s, HOLD_NOT_WANTED);
+    stream_write(s, SLICE("a"));
+    turn_for_ms(5);
+    assert_int_equal(write(fd, "H\0\0", 3), 3);
+    TURN_UNTIL(stream_handshake(s) == READY);
+    turn_for_ms(5);
+    assert_int_equal(read(fd, got, sizeof(got)), 3 + 4);
+    assert_int_equal(write(fd, "D\0\1\x3b", 4), 4);
+    turn_for_ms(10);
+    assert_int_equal(stream_input_len(s), 0);
+    stream_release(s, HOLD_NOT_WANTED);
+    TURN_UNTIL(stream_input_len(s) == 1);
+    stream_free(s);
+    close(fd);
 }
 
 static void what_is_written_before_the_handshake_ends_is_sent_after_it(void **state) {
@@ -253,7 +184,7 @@ static void transfer(size_t bytes, size_t bite) {
     stream_wake_later(pair[0]);
     TURN_UNTIL(stream_end(pair[1]) == STREAM_ENDED && stream_input_len(pair[1]) == 0);
     assert_int_equal(c.got, bytes);
-    assert_true(c.most_input < 64 * 1024 + FRAME_MAX);
+    assert_true(c.most_input < 64 * 1024 + TOY_FRAME_MAX);
     assert_true(stream_is_shut(pair[0]));
     assert_true(stream_bytes_in(pair[1]) > bytes);
     free_pair(pair);
@@ -388,6 +319,7 @@ static void an_idle_layer_is_left_alone(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_handshake_is_pending_then_ready_and_wakes_its_owner),
+        TEST(a_held_stream_ends_its_handshake_and_then_stops_reading),
         TEST(what_is_written_before_the_handshake_ends_is_sent_after_it),
         TEST(what_was_written_before_the_layer_came_goes_first_and_plain),
         TEST(a_large_transfer_through_layers_arrives_byte_for_byte),
