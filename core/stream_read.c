@@ -25,6 +25,7 @@ static size_t room(const struct stream *s);
 static size_t slack(const struct stream *s);
 static size_t larger(size_t a, size_t b);
 static bool receive(struct stream *s);
+static size_t whole_block(size_t bytes);
 static void on_received(struct stream *s, size_t bytes, size_t asked);
 static void on_wire_end(struct stream *s);
 static void adapt(struct stream *s, size_t bytes, size_t asked);
@@ -78,7 +79,7 @@ static bool receive(struct stream *s) {
     size_t want = room(s);
     size_t asked;
     struct buffer *b = stream_wire_in(s);
-    char *at = buffer_reserve(b, want < s->recv_size ? want : s->recv_size, &asked);
+    char *at = buffer_reserve(b, whole_block(want < s->recv_size ? want : s->recv_size), &asked);
     if (asked > want) asked = want;
     ssize_t n = recv(s->fd, at, asked, 0);
     buffer_commit(b, n > 0 ? (size_t)n : 0);
@@ -90,6 +91,14 @@ static bool receive(struct stream *s) {
         stream_fail(s, errno);
     }
     return n > 0;
+}
+
+// libevent rounds its blocks up to powers of two: what does not fill one would cost up to twice its bytes.
+static size_t whole_block(size_t bytes) {
+    size_t block = RECV_FIRST + RECV_OVERHEAD;
+    if (bytes < RECV_FIRST) return bytes;
+    while (block * 2 - RECV_OVERHEAD <= bytes) block *= 2;
+    return block - RECV_OVERHEAD;
 }
 
 static void on_received(struct stream *s, size_t bytes, size_t asked) {

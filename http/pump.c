@@ -16,8 +16,9 @@ static void steer_source(struct pump *p);
 static void hold_source(struct pump *p);
 static void release_source(struct pump *p);
 
-// However full the sink is, a source that may be read at all may fill this much.
-enum { LEAST_INPUT_BYTES = 16 * 1024 };
+// What a source may read at a time for a sink that does not keep up: speed is not ours to give then, and what is read in
+// small blocks is given back in small blocks.
+enum { SLOW_INPUT_BYTES = 16 * 1024 };
 
 void pump_start(struct pump *p, const struct pump_job *job) {
     uint64_t now_ms = clock_ms();
@@ -48,7 +49,7 @@ bool pump_waits_for_sink(const struct pump *p) {
 }
 
 static bool has_room(const struct pump *p) {
-    return !p->job.sink || stream_backlog(p->job.sink) < p->job.high;
+    return !p->job.sink || stream_backlog(p->job.sink) + SLOW_INPUT_BYTES <= p->job.high;
 }
 
 // One step: false when there is nothing to move now.
@@ -115,13 +116,13 @@ static void end_body(struct pump *p) {
 // How much the source may read is derived from the sink's backlog, so that both together stay within `high`.
 static void steer_source(struct pump *p) {
     size_t backlog = p->job.sink ? stream_backlog(p->job.sink) : 0;
-    bool is_full = p->job.sink && (backlog >= p->job.high || (p->is_held && backlog > p->job.low));
+    bool is_full = !has_room(p) || (p->is_held && p->job.sink && backlog > p->job.low);
     if (p->state == PUMP_RUNNING && is_full)
         hold_source(p);
     else
         release_source(p);
-    size_t room = backlog < p->job.high ? p->job.high - backlog : 0;
-    stream_set_input_max(p->job.source, room > LEAST_INPUT_BYTES ? room : LEAST_INPUT_BYTES);
+    bool keeps_up = backlog <= p->job.low && p->job.high - backlog > SLOW_INPUT_BYTES;
+    stream_set_input_max(p->job.source, keeps_up ? p->job.high - backlog : SLOW_INPUT_BYTES);
 }
 
 static void hold_source(struct pump *p) {
