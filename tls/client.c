@@ -8,6 +8,7 @@
 #include "core/address.h"
 #include "core/check.h"
 #include "tls/certificate.h"
+#include "tls/chain/narrow.h"
 #include "tls/layer.h"
 #include "tls/pem.h"
 #include "tls/profile.h"
@@ -33,6 +34,7 @@ static bool load_trust(struct tls_client *t, struct files *files,
 static bool load_ca_file(X509_STORE *store, struct files *files, const char *path,
                          struct text *problems);
 static void set_name(SSL *ssl, const char *name);
+static int on_certificate(X509_STORE_CTX *verification, void *arg);
 static int on_verify(int is_good, X509_STORE_CTX *verification);
 static void explain(struct text *why, int error, const X509 *cert, struct slice name);
 static int on_new_session(SSL *ssl, SSL_SESSION *session);
@@ -79,6 +81,7 @@ void tls_connect(struct tls_client *t, struct stream *s, const char *name) {
 static bool load_trust(struct tls_client *t, struct files *files,
                        const struct tls_client_conf *conf, struct text *problems) {
     SSL_CTX_set_verify(t->settings, SSL_VERIFY_PEER, on_verify);
+    SSL_CTX_set_cert_verify_callback(t->settings, on_certificate, NULL);
     if (conf->ca_file)
         return load_ca_file(SSL_CTX_get_cert_store(t->settings), files, conf->ca_file, problems);
     if (SSL_CTX_set_default_verify_paths(t->settings) == 1) return true;
@@ -120,6 +123,20 @@ static void set_name(SSL *ssl, const char *name) {
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     CHECK(SSL_set1_host(ssl, name) == 1);
     CHECK(SSL_set_tlsext_host_name(ssl, name) == 1);
+}
+
+// In place of OpenSSL's own search for a path, which takes the first issuer that fits and never goes back.
+static int on_certificate(X509_STORE_CTX *verification, void *arg) {
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct text why;
+    (void)arg;
+    text_init(&why, 1000);
+    text_add(&why, SLICE("TLS: the certificate "));
+    size_t before = why.len;
+    bool is_good = narrow_verify(verification, CHAIN_SERVER, &why);
+    if (why.len > before) tls_layer_explain(tls_layer_of(ssl), text_string(&why));
+    text_fini(&why);
+    return is_good;
 }
 
 // Changes no verdict: it only remembers the first objection in words, with the certificate at fault.

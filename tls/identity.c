@@ -9,6 +9,7 @@
 
 #include "core/check.h"
 #include "core/log.h"
+#include "tls/chain/serve.h"
 #include "tls/pem.h"
 
 #define WHY_BYTES_MAX   1000
@@ -218,7 +219,9 @@ static void note_chain(struct identity *id, const struct pem *pem) {
 }
 
 STACK_OF(X509) * identity_order_chain(X509 *leaf, const STACK_OF(X509) * pool) {
-    STACK_OF(X509) *chain = sk_X509_new_null();
+    STACK_OF(X509) *chain = sk_X509_num(pool) > 1 ? serve_chain(leaf, pool) : NULL;
+    if (chain) return chain;
+    chain = sk_X509_new_null(); // what is wrong with it is for others to say
     CHECK(chain);
     X509 *last = leaf;
     while (sk_X509_num(chain) < IDENTITY_CHAIN_MAX && !certificate_is_self_issued(last)) {

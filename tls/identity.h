@@ -24,7 +24,7 @@ bool identity_load(struct identity *id, struct files *files, const struct tls_id
                    struct text *problems);
 void identity_fini(struct identity *id);
 
-// The certificates that lead from `leaf` towards a root, picked from `pool` in order: each the issuer of the one before by
-// name and by signature. Without self-signed ones; at most IDENTITY_CHAIN_MAX. References are taken; the caller frees.
+// The certificates that lead from `leaf` towards a root, picked from `pool` in order: the strongest valid path
+// (tls/chain/serve.h); where there is none, each the issuer of the one before by name and by signature. Without self-signed ones; at most IDENTITY_CHAIN_MAX. References are taken; the caller frees.
 #define IDENTITY_CHAIN_MAX 8
 STACK_OF(X509) * identity_order_chain(X509 *leaf, const STACK_OF(X509) * pool);

@@ -200,6 +200,29 @@ static void a_ca_file_that_cannot_be_used_is_named(void **state) {
     clean(&f);
 }
 
+// The order of the CA file makes OpenSSL alone try the path over SHA-1 only (test_chain_rows.c).
+static void a_weak_version_of_the_root_in_the_ca_file_hides_no_strong_path(void **state) {
+    (void)state;
+    struct fixture f = prepare();
+    struct made_cert legacy =
+        make_cert(&(struct cert_recipe){.subject = "Legacy", .digest = "SHA1", .is_ca = true});
+    struct made_cert weak = make_cert(&(struct cert_recipe){.subject = "Test CA",
+                                                            .issuer = &legacy,
+                                                            .use_key = f.ca.key,
+                                                            .digest = "SHA1",
+                                                            .is_ca = true});
+    put_pem(f.files, "weak_first.pem", "12c", &f.ca, (const struct made_cert *[]){&weak, &legacy});
+    put_pem(f.files, "weak_only.pem", "12", &f.ca, (const struct made_cert *[]){&weak, &legacy});
+    serve(&f, &(struct cert_recipe){.subject = "a", .names = "DNS:a.example", .issuer = &f.ca});
+    trust(&f, "weak_first.pem", true);
+    assert_int_equal(visit(&f, "a.example").progress, READY);
+    trust(&f, "weak_only.pem", true);
+    fails_with(&f, "a.example", "CA signature digest algorithm too weak");
+    drop_cert(&weak);
+    drop_cert(&legacy);
+    clean(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_trusted_backend_of_the_right_name_is_accepted),
@@ -209,6 +232,7 @@ int main(void) {
         cmocka_unit_test(an_expired_certificate_is_refused_with_its_date),
         cmocka_unit_test(without_verification_everything_is_accepted),
         cmocka_unit_test(the_second_visit_to_a_name_resumes_the_session),
+        cmocka_unit_test(a_weak_version_of_the_root_in_the_ca_file_hides_no_strong_path),
         cmocka_unit_test(a_ca_file_that_cannot_be_used_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

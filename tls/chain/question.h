@@ -27,9 +27,11 @@ struct chain_question {
         host; // DNS name or IP address that the leaf must be for; NULL or empty: no name is checked
     time_t at;
     enum chain_purpose purpose;
-    bool is_web;           // also what the web asks beyond RFC 5280 section 6 (tls/chain/web.h)
-    int bits_min;          // weakest signature and key
-    int intermediates_max; // that are not self-issued; -1: any number
+    bool is_web; // also what the web asks beyond RFC 5280 section 6 (tls/chain/web.h)
+    bool
+        counts_end; // the signature of an end that is not self-issued counts, by its digest (serving)
+    int bits_min;   // weakest signature and key
+    int intermediates_max;           // that are not self-issued; -1: any number
     const STACK_OF(X509_CRL) * crls; // not empty: every certificate below the anchor needs one
     struct chain_limits limits;
 };

@@ -186,6 +186,8 @@ static void consider(struct search *s, size_t depth, uint32_t number) {
     if (!charge(s, &s->answer->visits, s->q->limits.visits, "given up after too many steps"))
         return;
     int bits = v->digest_bits < w->key_bits ? v->digest_bits : w->key_bits;
+    if (s->q->counts_end && w->is_anchor && w->issuer != w->subject && w->digest_bits < bits)
+        bits = w->digest_bits;
     if (bits < s->tier || !may_fit(s, depth, w)) return;
     for (size_t i = 0; i < depth; i++)
         if (graph_version(s->g, s->numbers[i])->entity == w->entity) return;
