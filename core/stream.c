@@ -146,8 +146,8 @@ enum stream_end stream_end(const struct stream *s) {
 }
 
 void stream_set_input_max(struct stream *s, size_t bytes) {
+    if (bytes > s->input_max) stream_made_room(s);
     s->input_max = bytes;
-    if (s->inner) s->inner->is_due = true;
     input_changed(s);
 }
 

@@ -83,7 +83,7 @@ bool stream_wants_room(struct stream *s); // the kernel has refused something
 void stream_send_last(struct stream *s);  // one try, before the stream fails
 
 // --- stream_layer.c: these do nothing for a plain stream ---
-void stream_made_room(struct stream *s); // input is about to be taken
+void stream_made_room(struct stream *s); // before input is taken or input_max grows
 void stream_advance(struct stream *s);
 void stream_free_layer(struct stream *s);
 
