@@ -5,6 +5,7 @@
 import datetime
 import json
 import os
+import platform
 import statistics
 import subprocess
 
@@ -52,11 +53,31 @@ def cell(result, name):
     return text + (f" ({medians['user']:.2f})" if "user" in medians else "")
 
 
+def first_line(*command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return done.stdout.splitlines()[0].strip() if done.stdout else "unknown"
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
+        models = [line.split(":", 1)[1].strip() for line in f if line.startswith("model name")]
+    return {"processor": models[0] if models else platform.machine(), "cores": os.cpu_count(), "kernel": platform.release()}
+
+
 def write_json(results, folder, options):
+    """The options without the command of rsp: it names folders of this machine."""
+    os.makedirs(folder, exist_ok=True)
     now = datetime.datetime.now(datetime.timezone.utc)
-    revision = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=folder, check=False)
     path = os.path.join(folder, now.strftime("%Y-%m-%dT%H%M%SZ") + ".json")
+    written = {
+        "time": now.isoformat(timespec="seconds"),
+        "revision": first_line("git", "-C", folder, "rev-parse", "--short", "HEAD"),
+        "machine": machine(),
+        "versions": {"nginx": first_line("nginx", "-v"), "haproxy": first_line("haproxy", "-v"), "openssl": first_line("openssl", "version")},
+        "options": {name: value for name, value in options.items() if name != "rsp"},
+        "results": results,
+    }
     with open(path, "w", encoding="utf-8") as f:
-        json.dump({"time": now.isoformat(timespec="seconds"), "revision": revision.stdout.strip(), "options": options,
-                   "results": results}, f, indent=1)
-    return path
+        json.dump(written, f, indent=1)
+        f.write("\n")
+    return os.path.relpath(path)
