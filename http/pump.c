@@ -23,9 +23,6 @@ enum { SLOW_INPUT_BYTES = 16 * 1024 };
 void pump_start(struct pump *p, const struct pump_job *job) {
     uint64_t now_ms = clock_ms();
     *p = (struct pump){.state = PUMP_RUNNING, .job = *job, .began_ms = now_ms, .moved_ms = now_ms};
-    p->job.high -=
-        job->high /
-        4; // the rest is for the sent part of the sink's first block (core/stream_read.c)
     if (job->sink) stream_set_low_mark(job->sink, job->low);
 }
 
