@@ -19,6 +19,7 @@
 #include "core/loop.h"
 #include "core/stream.h"
 #include "tests/unit/toy_layer.h"
+#include "tests/unit/turns.h"
 
 static struct loop *loop;
 
@@ -34,11 +35,6 @@ static int tear_down(void **state) {
     loop_free(loop);
     return 0;
 }
-
-// Turns until the condition holds; fails after five seconds.
-#define TURN_UNTIL(condition)                                                                      \
-    for (uint64_t began_ = clock_read_us(); !(condition); loop_turn(loop, 20))                     \
-    assert_true(clock_read_us() - began_ < 5000000)
 
 static void turn_for_ms(unsigned ms) {
     uint64_t began = clock_read_us();

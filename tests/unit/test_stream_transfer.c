@@ -20,6 +20,7 @@
 #include "core/clock.h"
 #include "core/loop.h"
 #include "core/stream.h"
+#include "tests/unit/turns.h"
 
 static struct loop *loop;
 
@@ -34,11 +35,6 @@ static int tear_down(void **state) {
     loop_free(loop);
     return 0;
 }
-
-// Turns until the condition holds; fails after five seconds.
-#define TURN_UNTIL(condition)                                                                      \
-    for (uint64_t began_ = clock_read_us(); !(condition); loop_turn(loop, 20))                     \
-    assert_true(clock_read_us() - began_ < 5000000)
 
 #define SEED 14695981039346656037u
 
