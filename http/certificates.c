@@ -29,8 +29,11 @@ void certificates_init(struct certificates *c, const struct config *config) {
     for (size_t i = 0; i < config->site_count; i++) {
         const struct site *site = config->sites[i];
         for (size_t k = 0; k < site->tls_count; k++)
-            c->at[c->count++] = (struct tls_identity_conf){
-                .cert = site->tls[k].cert, .key = site->tls[k].key, .site = site->name};
+            c->at[c->count++] =
+                (struct tls_identity_conf){.cert = site->tls[k].cert,
+                                           .key = site->tls[k].key,
+                                           .site = site->name,
+                                           .allows_weak = site->tls[k].weak == WEAK_WARN};
     }
 }
 

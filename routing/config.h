@@ -104,9 +104,12 @@ enum action_kind {
 };
 
 // What a site says about its certificates (tls = { cert = ..., key = ... }); NULL: found by name in the directory.
+// What to do with a certificate whose path has SHA-1 or short keys; as in settings.def.
+enum weak_choice { WEAK_REFUSE, WEAK_WARN };
 struct site_tls {
     struct place place;
     char *cert, *key;
+    int weak; // enum weak_choice
 };
 
 struct site {

@@ -21,12 +21,13 @@ static bool read_files(struct identity *id, struct files *files,
 static bool read_key_file(struct files *files, const char *path, struct pem *pem,
                           struct text *problems);
 static void take_names(struct identity *id);
-static bool is_fit(struct identity *id, const struct pem *pem, const char *key_path,
+static bool is_fit(struct identity *id, const struct pem *pem, const struct tls_identity_conf *conf,
                    struct text *why);
 static bool has_its_key(const struct identity *id, const struct pem *pem, const char *key_path,
                         struct text *why);
 static bool is_in_time(const X509 *cert, struct text *why);
 static bool is_strong(const struct identity *id, struct text *why);
+static bool is_chain_in_time(const struct identity *id, struct text *why);
 static void note_chain(struct identity *id, const struct pem *pem);
 static X509 *issuer_of(X509 *cert, const STACK_OF(X509) * pool, const STACK_OF(X509) * used);
 static bool has(const STACK_OF(X509) * certs, const X509 *cert);
@@ -41,7 +42,7 @@ bool identity_load(struct identity *id, struct files *files, const struct tls_id
     text_init(&id->notes, NOTES_BYTES_MAX);
     text_init(&why, WHY_BYTES_MAX);
     bool is_read = read_files(id, files, conf, &pem, problems);
-    bool is_good = is_read && is_fit(id, &pem, conf->key ? conf->key : conf->cert, &why);
+    bool is_good = is_read && is_fit(id, &pem, conf, &why);
     if (is_good) note_chain(id, &pem);
     if (is_read && !is_good) {
         text_printf(problems, "%s: %s", conf->cert, text_string(&why));
@@ -117,8 +118,9 @@ static void take_names(struct identity *id) {
 }
 
 // May it be served? `why` is the first objection with its remedy.
-static bool is_fit(struct identity *id, const struct pem *pem, const char *key_path,
+static bool is_fit(struct identity *id, const struct pem *pem, const struct tls_identity_conf *conf,
                    struct text *why) {
+    const char *key_path = conf->key ? conf->key : conf->cert;
     if (!id->leaf) {
         text_add(
             why,
@@ -134,7 +136,13 @@ static bool is_fit(struct identity *id, const struct pem *pem, const char *key_p
     id->key = pem->key;
     EVP_PKEY_up_ref(id->key);
     id->chain = identity_order_chain(id->leaf, pem->certificates);
-    return is_strong(id, why);
+    id->is_weak = !is_strong(id, why);
+    if (id->is_weak && !conf->allows_weak) return false;
+    if (id->is_weak)
+        text_printf(&id->notes, "%s: %s; served all the same (weak = \"warn\")\n", conf->cert,
+                    text_string(why));
+    text_clear(why);
+    return is_chain_in_time(id, why);
 }
 
 static bool has_its_key(const struct identity *id, const struct pem *pem, const char *key_path,
@@ -189,9 +197,14 @@ static bool is_strong(const struct identity *id, struct text *why) {
         }
         text_fini(&weakness);
         if (is_weak) return false;
-        // An expired intermediate is as useless as an expired leaf.
-        if (i >= 0 && !is_in_time(cert, why)) return false;
     }
+    return true;
+}
+
+// An expired intermediate is as useless as an expired leaf.
+static bool is_chain_in_time(const struct identity *id, struct text *why) {
+    for (int i = 0; i < sk_X509_num(id->chain); i++)
+        if (!is_in_time(sk_X509_value(id->chain, i), why)) return false;
     return true;
 }
 
@@ -273,7 +286,10 @@ bool tls_identity_check(struct files *files, const struct tls_identity_conf *ide
     struct slice notes = text_slice(&id.notes);
     while (notes.len > 0) {
         struct slice note = slice_cut(&notes, '\n');
-        log_info("%.*s", SLICE_ARGS(note));
+        if (id.is_weak)
+            log_warn("%.*s", SLICE_ARGS(note));
+        else
+            log_info("%.*s", SLICE_ARGS(note));
     }
     identity_fini(&id);
     return is_good;

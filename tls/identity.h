@@ -13,6 +13,7 @@ struct identity {
     EVP_PKEY *key;
     STACK_OF(X509) * chain; // after the leaf, in order, without a self-signed root
     enum key_kind kind;
+    bool is_weak; // and served all the same
     char **names; // DNS names of the leaf, normalised; known for many that are unusable as well
     size_t name_count;
     struct text notes; // what was mended while reading: one line each

@@ -27,6 +27,10 @@ static const char *const suites =
 // The best list that this library knows: the hybrid needs OpenSSL 3.5.
 static const char *const groups[] = {"X25519MLKEM768:X25519:P-256:P-384", "X25519:P-256:P-384"};
 
+// Of handshakes, where weak certificates are allowed: what level 2 leaves of OpenSSL's own list.
+static const char *const sigalgs =
+    "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:RSA-PSS+SHA256:RSA-PSS+SHA384:"
+    "RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512";
 #define SECURITY_LEVEL 2 // 112 bits: RSA of 2048 bits and more, no SHA-1 signatures
 
 static const struct profile *find(const char *name);
@@ -49,6 +53,11 @@ SSL_CTX *profile_new(const char *name, const SSL_METHOD *method) {
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_max_early_data(c, 0);
     return c;
+}
+
+void profile_allow_weak(SSL_CTX *c) {
+    SSL_CTX_set_security_level(c, 0);
+    CHECK(SSL_CTX_set1_sigalgs_list(c, sigalgs) == 1);
 }
 
 const char *tls_library_version(void) {

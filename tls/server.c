@@ -195,6 +195,7 @@ static SSL_CTX *answer_for(struct tls_server *t,
 
 // identity_load() has refused what OpenSSL would refuse here; should it know a further reason, the name has no certificate.
 static void use_identity(SSL_CTX *c, const struct identity *id) {
+    if (id->is_weak) profile_allow_weak(c);
     if (SSL_CTX_use_cert_and_key(c, id->leaf, id->key, id->chain, 1) == 1) return;
     struct text why;
     text_init(&why, 300);

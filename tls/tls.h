@@ -16,6 +16,7 @@
 struct tls_identity_conf {
     const char *cert, *key;
     const char *site; // for messages; NULL: from the directory
+    bool allows_weak; // SHA-1 or short keys in it are said, and it is served all the same
 };
 struct tls_server_conf {
     const char *certificates; // directory: every *.pem in it; NULL: none

@@ -331,6 +331,30 @@ static void a_self_signed_pair_serves_localhost(void **state) {
     clean(&f);
 }
 
+static void a_weak_certificate_is_served_where_its_site_says_so(void **state) {
+    (void)state;
+    struct fixture f = prepare();
+    struct made_cert sha1 = make_cert(&(struct cert_recipe){
+        .subject = "sha1", .names = "DNS:sha1.example", .issuer = &f.ca, .digest = "SHA1"});
+    struct made_cert small = make_cert(&(struct cert_recipe){
+        .subject = "small", .names = "DNS:small.example", .issuer = &f.ca, .key = "RSA1024"});
+    put_pem(f.files, "sha1.pem", "ck", &sha1, NULL);
+    put_pem(f.files, "small.pem", "ck", &small, NULL);
+    add_file(&f, "a.pem", "a", "DNS:a.example", NULL);
+    start(&f,
+          (const struct tls_identity_conf[]){{.cert = "a.pem"},
+                                             {.cert = "sha1.pem", .allows_weak = true},
+                                             {.cert = "small.pem", .allows_weak = true}},
+          3, (struct tls_server_conf){0});
+    assert_int_equal(f.problems.len, 0);
+    assert_string_equal(answer(&f, "sha1.example"), "sha1");
+    assert_string_equal(answer(&f, "small.example"), "small");
+    assert_string_equal(answer(&f, "a.example"), "a");
+    drop_cert(&sha1);
+    drop_cert(&small);
+    clean(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_name_asked_for_picks_the_certificate),
@@ -345,6 +369,7 @@ int main(void) {
         cmocka_unit_test(every_pem_of_the_directory_is_served),
         cmocka_unit_test(profiles_decide_the_versions),
         cmocka_unit_test(alpn_is_http11_or_nothing),
+        cmocka_unit_test(a_weak_certificate_is_served_where_its_site_says_so),
         cmocka_unit_test(a_self_signed_pair_serves_localhost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
