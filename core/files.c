@@ -186,7 +186,7 @@ static const char *read_descriptor(struct files *f, struct file *file, int fd) {
     if (S_ISDIR(st.st_mode)) return strerror(EISDIR);
     if (!S_ISREG(st.st_mode)) return "not a regular file";
     size_t size = (size_t)st.st_size;
-    if (size > FILES_ONE_MAX) return "larger than 8 MiB";
+    if (size > FILES_ONE_MAX) return "larger than 32 MiB";
     if (size > FILES_ALL_MAX - f->bytes) return "all files together are larger than 256 MiB";
     file->owned = make_room(NULL, size + 1); // one more, to see that there is no more
     file->content = (struct slice){file->owned, size + 1};

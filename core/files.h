@@ -19,7 +19,7 @@ void files_free(struct files *f);                              // memory that he
 // A sealed memfd; -1 and errno.
 int files_pack(const struct files *f);
 
-#define FILES_ONE_MAX (8u << 20)   // bytes of one file
+#define FILES_ONE_MAX (32u << 20)  // bytes of one file
 #define FILES_ALL_MAX (256u << 20) // bytes of a set
 // The content of a file, valid as long as the set. On failure false and `why` ("/x/y.pem: Permission denied", without newline).
 bool files_read(struct files *f, const char *path, struct slice *content, char *why,

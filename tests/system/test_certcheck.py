@@ -66,6 +66,28 @@ class Certcheck(unittest.TestCase):
         self.assertIn("Exit status", certcheck("--help").stdout)
         self.assertRegex(certcheck("-V").stdout, r"^rsp-certcheck \d+\.\d+\.\d+ \(OpenSSL ")
 
+    def test_a_path_is_verified_at_a_time_and_for_a_host(self):
+        path, empty = certificates.make(self.folder, "a.example"), self.write("empty.pem", "")
+        judge = ["--verify", "--anchors", path, "--chain", empty, "--crl", empty]
+        said = certcheck(*judge, "--host", "", path)
+        self.assertEqual((said.returncode, said.stderr), (0, ""), said.stdout)
+        self.assertIn("valid: trusted itself", said.stdout)
+        late = certcheck(*judge, "--at", "2999-01-01T00:00:00Z", path)
+        self.assertEqual(late.returncode, 2)
+        self.assertIn("it has expired", late.stdout)
+        self.assertEqual(certcheck(*judge, "--at", "32472144000", path).stdout, late.stdout)
+        self.assertIn('is not for "b.example" but for "a.example"', certcheck(*judge, "--host", "b.example", path).stdout)
+        self.assertIn("it is self-signed and not among the trusted ones", certcheck("--verify", "--anchors", empty, path).stdout)
+
+    def test_a_path_that_cannot_be_checked_is_told_from_one_that_is_refused(self):
+        path = certificates.make(self.folder, "a.example")
+        missing = certcheck("--verify", "--anchors", os.path.join(self.folder, "none.pem"), path)
+        self.assertEqual(missing.returncode, 3)
+        self.assertIn("none.pem: No such file or directory", missing.stderr)
+        for wrong in ([path], ["--anchors", path], ["--anchors", path, "--at", "soon", path], ["--anchors", path, "--purpose", "x", path],
+                      ["--anchors", path, "--json", path]):
+            self.assertEqual(certcheck("--verify", *wrong).returncode, 64, wrong)
+
     def test_a_file_whose_name_begins_with_a_dash_follows_two_dashes(self):
         self.assertEqual(certcheck("--", "-none.pem").returncode, 3)
 

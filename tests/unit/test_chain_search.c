@@ -218,8 +218,24 @@ static void a_mesh_is_answered_at_once_with_and_without_an_anchor(void **state) 
     drop_cert(&leaf);
 }
 
-// The anchor has expired, which is seen at the end of each path only.
+// The anchor has the right name and another key, which is seen at the end of each path only.
 static void a_mesh_in_which_every_path_fails_is_given_up_within_the_budgets(void **state) {
+    struct made_cert leaf = make_leaf(0);
+    struct made_cert anchor =
+        make_cert(&(struct cert_recipe){.subject = name_of(1), .key = "P-256", .is_ca = true});
+    struct graph *g = make_mesh(16);
+    struct chain_answer answer;
+    (void)state;
+    graph_add(g, anchor.cert, true);
+    assert_int_equal(ask(g, leaf.cert, &answer), CHAIN_EXHAUSTED);
+    assert_non_null(strstr(text_string(&answer.why), "given up after too many"));
+    chain_answer_fini(&answer);
+    graph_free(g);
+    drop_cert(&anchor);
+    drop_cert(&leaf);
+}
+
+static void no_path_to_an_expired_anchor_is_tried_but_it_is_named(void **state) {
     struct made_cert leaf = make_leaf(0);
     struct made_cert anchor = make_cert(&(struct cert_recipe){.subject = name_of(1),
                                                               .use_key = keys[1].key,
@@ -230,8 +246,10 @@ static void a_mesh_in_which_every_path_fails_is_given_up_within_the_budgets(void
     struct chain_answer answer;
     (void)state;
     graph_add(g, anchor.cert, true);
-    assert_int_equal(ask(g, leaf.cert, &answer), CHAIN_EXHAUSTED);
-    assert_non_null(strstr(text_string(&answer.why), "given up after too many"));
+    assert_int_equal(ask(g, leaf.cert, &answer), CHAIN_REFUSED);
+    assert_true(answer.visits < 1000);
+    assert_non_null(strstr(text_string(&answer.why), "\"CA 1\""));
+    assert_non_null(strstr(text_string(&answer.why), "it has expired"));
     chain_answer_fini(&answer);
     graph_free(g);
     drop_cert(&anchor);
@@ -302,6 +320,7 @@ int main(void) {
         cmocka_unit_test(the_order_is_antisymmetric_transitive_and_total),
         cmocka_unit_test(a_mesh_is_answered_at_once_with_and_without_an_anchor),
         cmocka_unit_test(a_mesh_in_which_every_path_fails_is_given_up_within_the_budgets),
+        cmocka_unit_test(no_path_to_an_expired_anchor_is_tried_but_it_is_named),
         cmocka_unit_test(
             many_certificates_with_one_subject_and_different_keys_stay_within_the_budgets),
         cmocka_unit_test(what_one_handshake_adds_is_forgotten_for_the_next),

@@ -118,7 +118,7 @@ static void a_file_over_the_maximum_is_refused(void **state) {
     char why[256];
     set_size("largest", FILES_ONE_MAX);
     set_size("larger", FILES_ONE_MAX + 1);
-    assert_refuses(f, in_folder(0, "larger"), "larger than 8 MiB");
+    assert_refuses(f, in_folder(0, "larger"), "larger than 32 MiB");
     assert_true(files_read(f, in_folder(0, "largest"), &content, why, sizeof why));
     assert_int_equal(content.len, FILES_ONE_MAX);
     files_free(f);

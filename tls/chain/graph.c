@@ -141,10 +141,12 @@ void graph_rewind(struct graph *g, size_t count) {
     }
 }
 
-void graph_reach(const struct graph *g, int bits, unsigned char *distances) {
+void graph_reach(const struct graph *g, int bits, graph_barred_fn *is_barred, void *arg,
+                 unsigned char *distances) {
     memset(distances, 0, g->name_count);
-    for (size_t i = 0; i < g->count; i++)
-        if (g->versions[i].is_anchor) distances[g->versions[i].subject] = 1;
+    for (uint32_t i = 0; i < g->count; i++)
+        if (g->versions[i].is_anchor && !(is_barred && is_barred(arg, i)))
+            distances[g->versions[i].subject] = 1;
     for (unsigned char round = 2; round <= PATH_LENGTH_MAX; round++)
         if (!lower(g, bits, distances, round)) break;
 }

@@ -44,5 +44,8 @@ uint32_t graph_entities(const struct graph *g); // entities as well
 void graph_rewind(struct graph *g, size_t count);
 
 // For each name the least number of certificates from one of its versions to an anchor, that included (1: a version is an anchor;
-// 0: no anchor can be reached) by signatures of at least `bits`. `distances` has graph_names() places.
-void graph_reach(const struct graph *g, int bits, unsigned char *distances);
+// 0: no anchor can be reached) by signatures of at least `bits`. `distances` has graph_names() places. An anchor that
+// is_barred says true of does not count; NULL: all count.
+typedef bool graph_barred_fn(void *arg, uint32_t number);
+void graph_reach(const struct graph *g, int bits, graph_barred_fn *is_barred, void *arg,
+                 unsigned char *distances);

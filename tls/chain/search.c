@@ -17,10 +17,11 @@
 #include "tls/chain/verdict.h"
 #include "tls/chain/web.h"
 
-#define WHY_BYTES_MAX  1000
-#define CANDIDATES_MAX 64 // of one tier and length; the best are kept
-#define CLOCK_EVERY    64 // visits
-#define TIERS          (STRENGTH_MAX + 1)
+#define WHY_BYTES_MAX      1000
+#define CANDIDATES_MAX     64   // of one tier and length; the best are kept
+#define CLOCK_EVERY        64   // visits
+#define JUDGED_AT_ONCE_MAX 5000 // certificates in the graph
+#define TIERS              (STRENGTH_MAX + 1)
 
 // How much an objection explains; a better one replaces a worse.
 enum weight { SAYS_NOTHING, SAYS_MISSING, SAYS_CERTIFICATE, SAYS_PATH };
@@ -63,6 +64,8 @@ static bool is_issuer(struct search *s, uint32_t subject, uint32_t issuer);
 static const char *judge(struct search *s, uint32_t number);
 static bool is_signed(struct search *s, uint32_t subject, uint32_t issuer);
 static void keep(struct search *s);
+static bool is_barred(void *arg, uint32_t number);
+static void walk_in_vain(struct search *s);
 static void explain(struct search *s);
 static bool charge(struct search *s, int *spent, int limit, const char *what);
 static long cpu_us(void);
@@ -137,7 +140,7 @@ static bool search_tiers(struct search *s) {
 
 static bool search_tier(struct search *s) {
     const struct version *leaf = graph_version(s->g, s->numbers[0]);
-    graph_reach(s->g, s->tier, s->distances);
+    graph_reach(s->g, s->tier, is_barred, s, s->distances);
     if (s->distances[leaf->issuer] == 0 || leaf->digest_bits < s->tier) return false;
     for (s->length = s->distances[leaf->issuer] + 1u; s->length <= PATH_LENGTH_MAX; s->length++) {
         s->candidate_count = 0;
@@ -261,10 +264,29 @@ static void keep(struct search *s) {
     s->candidates[i] = s->now;
 }
 
-// Nothing was found: walks once more without minding strength, to name what stands in the way.
+// An anchor whose own rules refuse it, so that no path to it is tried in vain. With very many anchors that would cost more
+// than it saves.
+static bool is_barred(void *arg, uint32_t number) {
+    struct search *s = arg;
+    return graph_count(s->g) <= JUDGED_AT_ONCE_MAX && judge(s, number) != NULL;
+}
+
+// Follows the shortest paths to all anchors, whatever is wrong with them, for the objections that are met.
+static void walk_in_vain(struct search *s) {
+    const struct version *leaf = graph_version(s->g, s->numbers[0]);
+    s->tier = s->q->bits_min;
+    graph_reach(s->g, s->tier, NULL, NULL, s->distances);
+    s->length = s->distances[leaf->issuer] + 1u;
+    s->candidate_count = 0;
+    if (s->length > 1 && s->length <= PATH_LENGTH_MAX && !s->spent) follow(s, 1);
+    s->spent = NULL; // nothing was left to be found
+}
+
+// Nothing was found: names what stands in the way.
 static void explain(struct search *s) {
     const struct version *v = graph_version(s->g, s->numbers[0]);
-    graph_reach(s->g, 0, s->distances);
+    if (!s->spent) walk_in_vain(s);
+    graph_reach(s->g, 0, NULL, NULL, s->distances);
     for (size_t i = 1; i < PATH_LENGTH_MAX && graph_first(s->g, v->issuer) != GRAPH_NOBODY; i++)
         v = graph_version(s->g, graph_first(s->g, v->issuer));
     struct text *out = objection(s, SAYS_MISSING);
@@ -273,6 +295,9 @@ static void explain(struct search *s) {
         text_add(out, SLICE(": it was issued by "));
         certificate_add_issuer(out, v->step.cert);
         text_add(out, SLICE(", which is neither trusted nor sent along"));
+    } else if (out && v->issuer == v->subject && !v->is_anchor) {
+        certificate_add_title(out, v->step.cert);
+        text_add(out, SLICE(": it is self-signed and not among the trusted ones"));
     } else if (out) {
         certificate_add_title(out, s->q->leaf);
         text_add(out, SLICE(": no path leads from it to a trusted certificate"));
