@@ -4,11 +4,16 @@
 #include <stdio.h>
 
 #include "core/check.h"
+#include "core/clock.h"
 #include "http/exchange_parts.h"
 
 // An id that a trusted client gives its request is taken over up to this length.
 enum { REQUEST_ID_MAX = 128 };
+// A member that refused a connection is not asked for this long while there are others: or each of them would cost many
+// requests an attempt, and more than the retry budget allows.
+enum { AVOID_MS = 1000 };
 
+static size_t tried_words(const struct pool *p);
 static void name_request(struct exchange *x);
 static struct slice scheme_of(const struct exchange *x);
 static enum fail fail_of(enum refused refused);
@@ -45,6 +50,29 @@ enum fail choose_route(struct exchange *x) {
     if (x->answer.kind == ANSWER_REFUSED) return fail_of(x->answer.refused);
     if (needs_https(x, request.scheme)) redirect_to_https(x);
     return FAIL_NONE;
+}
+
+struct member *choose_member(struct exchange *x) {
+    struct pool *p = x->answer.pool;
+    if (p->avoid_until_ms > clock_ms()) {
+        uint64_t *left_out = arena_alloc(x->arena, tried_words(p) * sizeof(*left_out));
+        memcpy(left_out, x->tried, tried_words(p) * sizeof(*left_out));
+        for (size_t i = 0; i < p->member_count; i++)
+            if (p->members[i].avoid_until_ms > clock_ms()) left_out[i / 64] |= 1ull << (i % 64);
+        struct member *m = pool_choose(p, &x->answer, left_out);
+        if (m) return m;
+    }
+    return pool_choose(p, &x->answer, x->tried);
+}
+
+void give_up_member(struct exchange *x) {
+    struct member *m = x->member;
+    x->tried[m->index / 64] |= 1ull << (m->index % 64);
+    m->avoid_until_ms = x->answer.pool->avoid_until_ms = clock_ms() + AVOID_MS;
+}
+
+static size_t tried_words(const struct pool *p) {
+    return (p->member_count + 63) / 64;
 }
 
 static void name_request(struct exchange *x) {

@@ -298,7 +298,7 @@ static unsigned connect_ms(const struct exchange *x) {
 }
 
 static bool begin_attempt(struct exchange *x) {
-    x->member = pool_choose(x->answer.pool, &x->answer, x->tried);
+    x->member = choose_member(x);
     if (!x->member) return false;
     x->backend_text = x->member->text;
     x->tries++;
@@ -503,13 +503,12 @@ static void settle_upload(struct exchange *x) {
 }
 
 static enum step answer_failure(struct exchange *x) {
+    enum retry retry = fail_row(x->fail)->retry;
+    if (retry == RETRY_UNSENT && x->member) give_up_member(x);
     if (may_retry(x)) {
         log_retry(x);
         if (x->retries++ == 0) x->service->retry_count++;
-        if (fail_row(x->fail)->retry == RETRY_STALE)
-            x->wants_fresh = true;
-        else
-            x->tried[x->member->index / 64] |= 1ull << (x->member->index % 64);
+        if (retry == RETRY_STALE) x->wants_fresh = true;
         end_attempt(x);
         x->member = NULL;
         return STEP_acquire_connection;

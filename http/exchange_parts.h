@@ -96,6 +96,10 @@ void pump_limits(const struct exchange *x, struct limit *l);
 // choose.c: asks the routing. FAIL_NONE and x->answer is filled, or why not.
 enum fail choose_route(struct exchange *x);
 
+// choose.c: the member for the next attempt, NULL: nobody is left; and what an attempt that got no connection leaves behind.
+struct member *choose_member(struct exchange *x);
+void give_up_member(struct exchange *x);
+
 // exchange_heads.c: the request as it goes to the backend; at the attempt, to this one; the answer as it goes to the client.
 enum fail prepare_request(struct exchange *x);
 void address_request(struct exchange *x);

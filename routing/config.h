@@ -76,8 +76,9 @@ struct member {
     uint64_t seed;   // hash of the text, for rendezvous
     const struct backend_conf *backend;
     // live, per process:
-    unsigned in_flight; // exchanges that use it now
-    int credit;         // smooth round robin
+    unsigned in_flight;      // exchanges that use it now
+    int credit;              // smooth round robin
+    uint64_t avoid_until_ms; // it refused a connection: others are asked first until then
 };
 
 struct pool {
@@ -90,7 +91,9 @@ struct pool {
     struct backend_conf backend;
     struct member *members;
     size_t member_count;
-    uint64_t dice; // of random-2; per process
+    // live, per process:
+    uint64_t dice;           // of random-2
+    uint64_t avoid_until_ms; // the latest of the members'
 };
 
 // What a site or a path does with a request.

@@ -139,7 +139,8 @@ class Rsp:
         return self.access_lines()
 
     def children(self, role):
-        return [pid for pid in procfs.descendants(self.process.pid) if role in procfs.title(pid)]
+        """By the title that a process gives itself: before, it has the supervisor's command line, with --workers in it."""
+        return [pid for pid in procfs.descendants(self.process.pid) if procfs.title(pid).startswith("rsp: " + role)]
 
     def workers(self):
         return self.children("worker")

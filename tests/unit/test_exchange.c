@@ -200,6 +200,25 @@ static void a_dead_backend_is_followed_by_the_next(void **state) {
     scene_fini(&s);
 }
 
+// After the first refusal the others are asked first: four requests cost one failed attempt, not two.
+static void a_backend_that_refused_is_left_alone_for_a_while(void **state) {
+    (void)state;
+    struct scene s;
+    scene_init(&s,
+               "listen { http = '127.0.0.1:1' }\n"
+               "site '*' { to = pool 'p' { '127.0.0.1:$DEAD', '127.0.0.1:$PORT' } }",
+               &PLAIN);
+    scene_connect(&s);
+    for (int i = 1; i <= 6; i++) {
+        text_clear(&s.got);
+        scene_send(&s, GET);
+        scene_run(&s, 40, 1000);
+        assert_true(scene_got(&s, "HTTP/1.1 200 OK\r\n"));
+    }
+    assert_int_equal(s.counters.at[COUNT_RETRIES], 1);
+    scene_fini(&s);
+}
+
 static void without_a_living_backend_the_answer_is_502_with_a_reason(void **state) {
     (void)state;
     struct scene s;
@@ -305,6 +324,7 @@ int main(void) {
         cmocka_unit_test(a_backend_may_leave_after_any_byte),
         cmocka_unit_test(each_limit_ends_its_step),
         cmocka_unit_test(a_dead_backend_is_followed_by_the_next),
+        cmocka_unit_test(a_backend_that_refused_is_left_alone_for_a_while),
         cmocka_unit_test(without_a_living_backend_the_answer_is_502_with_a_reason),
         cmocka_unit_test(a_listener_has_limits_of_its_own),
         cmocka_unit_test(a_lost_post_is_not_sent_twice),
