@@ -85,7 +85,7 @@ class Death(SystemTest):
         def handler(conn):
             request = conn.read_request()
             if request.path == "/warm":
-                conn.send(answer(200, b""))
+                conn.send(answer(200, b"", [("Connection", "close")]))  # or the first request may find it stale
                 return
             conn.send(ANSWER[:int(request.path[1:])])
             if abruptly:
