@@ -27,6 +27,11 @@ void text_clear(struct text *t) {
 }
 
 void text_add(struct text *t, struct slice s) {
+    if (s.len < t->cap - t->len) { // with room for the NUL: the usual case
+        if (s.len > 0) memcpy(t->at + t->len, s.at, s.len);
+        t->len += s.len;
+        return;
+    }
     size_t n = make_room(t, s.len);
     if (n < s.len) t->is_cut = true;
     if (n > 0) memcpy(t->at + t->len, s.at, n);
@@ -34,6 +39,10 @@ void text_add(struct text *t, struct slice s) {
 }
 
 void text_add_char(struct text *t, char c) {
+    if (1 < t->cap - t->len) {
+        t->at[t->len++] = c;
+        return;
+    }
     text_add(t, (struct slice){&c, 1});
 }
 

@@ -208,9 +208,25 @@ static bool is_plain(unsigned char c, bool is_quoted) {
     return c > 0x1f && c < 0x7f && c != '"' && c != '\\' && (is_quoted || c != ' ');
 }
 
+// One pass without a branch a byte: nearly all values are.
+static bool is_all_plain(struct slice s, bool is_quoted) {
+    unsigned char other = is_quoted ? '"' : ' ';
+    bool is_bad = false;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.at[i];
+        is_bad |= (unsigned char)(c - 0x20) > 0x5e;
+        is_bad |= (c == '"') | (c == '\\') | (c == other);
+    }
+    return !is_bad;
+}
+
 // At most `max` bytes are written; a value that is cut ends in "...".
 static void add_escaped(struct text *t, struct slice s, size_t max, bool is_quoted) {
     static const char HEX[] = "0123456789abcdef";
+    if (s.len + 3 <= max && is_all_plain(s, is_quoted)) {
+        text_add(t, s);
+        return;
+    }
     size_t run = 0, written = 0;
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.at[i];
