@@ -13,6 +13,7 @@ enum { REQUEST_ID_MAX = 128 };
 // requests an attempt, and more than the retry budget allows.
 enum { AVOID_MS = 1000 };
 
+static struct member *probe(struct pool *p, struct member *m);
 static size_t tried_words(const struct pool *p);
 static void name_request(struct exchange *x);
 static struct slice scheme_of(const struct exchange *x);
@@ -60,15 +61,21 @@ struct member *choose_member(struct exchange *x) {
         for (size_t i = 0; i < p->member_count; i++)
             if (p->members[i].avoid_until_ms > clock_ms()) left_out[i / 64] |= 1ull << (i % 64);
         struct member *m = pool_choose(p, &x->answer, left_out);
-        if (m) return m;
+        if (m) return probe(p, m);
     }
-    return pool_choose(p, &x->answer, x->tried);
+    return probe(p, pool_choose(p, &x->answer, x->tried));
 }
 
 void give_up_member(struct exchange *x) {
     struct member *m = x->member;
     x->tried[m->index / 64] |= 1ull << (m->index % 64);
     m->avoid_until_ms = x->answer.pool->avoid_until_ms = clock_ms() + AVOID_MS;
+}
+
+// Whoever is sent to a member that refused before finds out for all: the others go on avoiding it until he is connected.
+static struct member *probe(struct pool *p, struct member *m) {
+    if (m && m->avoid_until_ms != 0) m->avoid_until_ms = p->avoid_until_ms = clock_ms() + AVOID_MS;
+    return m;
 }
 
 static size_t tried_words(const struct pool *p) {
@@ -130,7 +137,7 @@ static void redirect_to_https(struct exchange *x) {
         port = address_port(&c->listens[i].address);
         break;
     }
-    struct slice uri = head->path;
+    struct slice uri = head->path.at[0] == '/' ? head->path : SLICE("/"); // "*" of OPTIONS
     if (head->has_query) uri = slice_from(head->path.at, head->query.at + head->query.len);
     char port_text[8] = "";
     if (port != 443 && port != 0) snprintf(port_text, sizeof(port_text), ":%d", port);

@@ -289,6 +289,7 @@ static enum step acquire_connection(struct exchange *x) {
     case READY: break;
     }
     x->at.connected = clock_us();
+    x->member->avoid_until_ms = 0;
     x->fail = FAIL_NONE;
     return STEP_send_request_head;
 }

@@ -17,6 +17,8 @@
 
 enum { BACKLOG = 4096, ADMIN_MODE = 0660, LOG_MODE = 0640 };
 
+static bool loses_all_certificates(const struct generation *g, const struct generation *old,
+                                   struct text *errors);
 static bool pack(struct edition *e, struct text *errors);
 static bool open_listeners(struct edition *e, const struct edition *old, struct text *errors);
 static int open_listener(const struct listen_conf *l, const struct edition *old,
@@ -38,6 +40,10 @@ enum edition_result edition_new(const struct edition_conf *conf, struct edition 
     struct generation *g = generation_build(conf->files, conf->path, conf->number, old_files,
                                             conf->ticket_keys, errors, problems);
     if (!g) return EDITION_BAD_CONFIG;
+    if (conf->old && loses_all_certificates(g, conf->old->generation, errors)) {
+        generation_unref(g);
+        return EDITION_BAD_CONFIG;
+    }
     struct edition *e = calloc(1, sizeof *e);
     CHECK(e);
     *e = (struct edition){
@@ -49,6 +55,21 @@ enum edition_result edition_new(const struct edition_conf *conf, struct edition 
     }
     *out = e;
     return EDITION_GOOD;
+}
+
+// A folder that was mistyped must not take HTTPS away: plain ports would serve in clear what they sent to HTTPS before.
+static bool loses_all_certificates(const struct generation *g, const struct generation *old,
+                                   struct text *errors) {
+    if (!g->tls || !old->tls || tls_server_count(g->tls) > 0 || tls_server_count(old->tls) == 0)
+        return false;
+    const struct tls_conf *tls = &g->config->tls;
+    text_printf(errors,
+                "%s:%d: tls: no certificate can be used%s%s; %zu are in use now\n"
+                "1 error; nothing was loaded\n",
+                tls->place.file ? tls->place.file : g->config->path, tls->place.line,
+                tls->certificates ? ": nothing in " : "",
+                tls->certificates ? tls->certificates : "", tls_server_count(old->tls));
+    return true;
 }
 
 static bool pack(struct edition *e, struct text *errors) {

@@ -125,6 +125,28 @@ class Certificates(SystemTest):
         self.assertEqual(status, 3, out)
         self.assertEqual(self.served(rsp, "a.example"), before)
 
+    def test_a_mistyped_folder_takes_https_from_nobody(self):
+        rsp = self.start()
+        before = self.served(rsp, "a.example")
+        with open(rsp.path("rsp.lua"), encoding="utf-8") as f:
+            text = f.read()
+        self.assertIn(rsp.certs, text)
+        with open(rsp.path("rsp.lua"), "w", encoding="utf-8") as f:
+            f.write(text.replace(rsp.certs, rsp.certs.rstrip("/") + "-mistyped/"))
+        status, out = rsp.reload()
+        self.assertEqual(status, 1, out)
+        self.assertRegex(out, r"rsp\.lua:\d+: tls: no certificate can be used")
+        self.assertEqual(self.served(rsp, "a.example"), before)
+        self.assertEqual(get(rsp.http, host="a.example").status, 301, "a plain port serves in clear")
+
+    def test_options_of_the_server_is_sent_to_https_with_a_path(self):
+        rsp = self.start()
+        with Client(rsp.http) as client:
+            client.send(b"OPTIONS * HTTP/1.1\r\nHost: a.example\r\n\r\n")
+            found = client.read_answer("OPTIONS")
+        self.assertEqual(found.status, 308)
+        self.assertRegex(dict((n.lower(), v) for n, v in found.fields)["location"], r"^https://a\.example:\d+/$")
+
     def cold_start(self, change):
         """rsp stopped, its certificates changed, started again."""
         rsp = self.start()
