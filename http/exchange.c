@@ -9,8 +9,6 @@
 
 #include "http/exchange.h"
 
-#include <stdlib.h>
-
 #include "core/check.h"
 #include "core/clock.h"
 #include "http/exchange_parts.h"
@@ -52,14 +50,7 @@ static const struct step_row steps[] = {
 #undef STEP
 // clang-format on
 
-enum {
-    ARENA_FIRST_BYTES = 8 * 1024,
-    // Heads of both sides, answers of route functions. The most of it: 17 answers (INTERIM_MAX and the final one), whose
-    // heads take three times 64 KiB each where they come byte by byte (http/message/parser.h).
-    ARENA_MAX_BYTES = 8 << 20,
-    SPARES_MAX = 256,
-    INTERIM_MAX = 16, // 1xx answers before the final one
-};
+enum { INTERIM_MAX = 16 }; // 1xx answers before the final one
 
 static void enter(struct exchange *x, enum step next);
 static void run_pumps(struct exchange *x);
@@ -69,43 +60,24 @@ static void set_limit(struct exchange *x);
 static struct limit limit_of(const struct exchange *x);
 static enum fail upload_failure(struct exchange *x);
 static const char *end_text(struct exchange *x, const struct stream *s);
-static bool has_request_body(const struct exchange *x);
 static enum step fail(struct exchange *x, enum fail why, const char *text);
 static bool may_retry(const struct exchange *x);
 static void end_attempt(struct exchange *x);
 static enum fail backend_end_reason(const struct exchange *x);
 static enum step pass_interim(struct exchange *x);
 static bool begin_attempt(struct exchange *x);
-static void begin_upload(struct exchange *x);
-static void begin_download(struct exchange *x);
-static bool has_all_of_request(const struct exchange *x);
 static void await_response(struct exchange *x);
-static void begin_tunnel(struct exchange *x);
-static void settle_upload(struct exchange *x);
 static enum step cut(struct exchange *x);
 static bool may_reuse_backend(const struct exchange *x);
 static enum client_end how_to_end(const struct exchange *x);
 static void leave(struct exchange *x);
 static void free_exchange(struct exchange *x);
-static void free_one_spare(struct service *s);
 
 // --- the engine ---
 
 struct exchange *exchange_new(struct service *s, const struct client_ops *ops, void *client,
                               const struct client_facts *who) {
-    struct exchange *x = s->spare_exchanges;
-    if (x) {
-        s->spare_exchanges = x->next_spare;
-        s->spare_count--;
-    } else {
-        x = calloc(1, sizeof(*x));
-        CHECK(x);
-        x->arena = arena_new(ARENA_FIRST_BYTES, ARENA_MAX_BYTES);
-        x->request_parser = parser_new();
-        x->response_parser = parser_new();
-        timer_init(&x->timer, s->conf.loop, exchange_wake, x);
-    }
-    x->service = s;
+    struct exchange *x = take_spare(s);
     x->generation = generation_ref(s->generation);
     x->client_ops = ops;
     x->client = client;
@@ -143,10 +115,6 @@ void exchange_cut(struct exchange *x) {
     leave(x);
 }
 
-void exchange_free_spares(struct service *s) {
-    while (s->spare_exchanges) free_one_spare(s);
-}
-
 static void enter(struct exchange *x, enum step next) {
     x->step = next;
     x->step_ms = clock_ms();
@@ -180,10 +148,6 @@ static enum fail upload_failure(struct exchange *x) {
     if (x->upload.state != PUMP_BAD_SOURCE) return FAIL_NONE;
     x->refusal = parser_refusal(x->request_parser);
     return FAIL_BAD_REQUEST;
-}
-
-static bool has_request_body(const struct exchange *x) {
-    return x->request.framing.kind != BODY_NONE;
 }
 
 static void set_limit(struct exchange *x) {
@@ -330,24 +294,6 @@ static enum step send_request_head(struct exchange *x) {
     return STEP_read_response_head;
 }
 
-// Not before the client sends: one that waits for "100 Continue" is not late with its body, and its request can be given up whole.
-static void begin_upload(struct exchange *x) {
-    struct stream *client = x->client_ops->stream(x->client);
-    bool is_expected = !x->request.expects_continue || x->is_continued;
-    if (!has_request_body(x) || x->upload.state != PUMP_IDLE) return;
-    if (!is_expected && stream_input_len(client) == 0) return;
-    pump_start(&x->upload, &(struct pump_job){
-                               .source = client,
-                               .parser = x->request_parser,
-                               .sink = backend_conn_stream(x->backend),
-                               .is_chunked = x->request_out.framing.kind == BODY_CHUNKED,
-                               .low = x->answer.policy->low_bytes,
-                               .high = x->answer.policy->high_bytes,
-                               .max_bytes = x->answer.policy->body_max_bytes,
-                               .arena = x->arena,
-                           });
-}
-
 static void await_response(struct exchange *x) {
     parser_begin_response(x->response_parser, &x->response, x->request.method, x->arena,
                           &RESPONSE_LIMITS);
@@ -408,12 +354,6 @@ static enum step filter_response(struct exchange *x) {
     return STEP_send_response_head;
 }
 
-// Once an answer has begun, a client that still has some of its request to send is told to close: nobody can say whether it will
-// (RFC 9110 section 10.1.1), and its next request must not be taken for the rest.
-static bool has_all_of_request(const struct exchange *x) {
-    return x->at.head_read && parser_body_left(x->request_parser) == 0;
-}
-
 static enum step send_response_head(struct exchange *x) {
     x->status_sent = x->response_out.status;
     x->client_ops->send_head(x->client, &x->response_out);
@@ -429,19 +369,6 @@ static enum step send_response_head(struct exchange *x) {
     return STEP_relay_bodies;
 }
 
-static void begin_download(struct exchange *x) {
-    pump_start(&x->download, &(struct pump_job){
-                                 .source = backend_conn_stream(x->backend),
-                                 .parser = x->response_parser,
-                                 .sink = x->client_ops->stream(x->client),
-                                 .is_chunked = x->response_out.framing.kind == BODY_CHUNKED,
-                                 .low = x->answer.policy->low_bytes,
-                                 .high = x->answer.policy->high_bytes,
-                                 .max_bytes = UINT64_MAX,
-                                 .arena = x->arena,
-                             });
-}
-
 // Over when the answer is: a request body that is still coming is not waited for (RFC 9112 section 9.6; the client gets time to read).
 static enum step relay_bodies(struct exchange *x) {
     switch (x->download.state) {
@@ -455,21 +382,6 @@ static enum step relay_bodies(struct exchange *x) {
     case PUMP_DONE: break;
     }
     return STEP_finish;
-}
-
-static void begin_tunnel(struct exchange *x) {
-    struct pump_job job = {
-        .source = x->client_ops->stream(x->client),
-        .sink = backend_conn_stream(x->backend),
-        .low = x->answer.policy->low_bytes,
-        .high = x->answer.policy->high_bytes,
-        .max_bytes = UINT64_MAX,
-    };
-    pump_start(&x->upload, &job);
-    job.sink = job.source;
-    job.source = backend_conn_stream(x->backend);
-    pump_start(&x->download, &job);
-    count_add(x->service->conf.counters, COUNT_TUNNELS, 1);
 }
 
 // Each direction ends for itself: what ended on one side is ended on the other.
@@ -490,17 +402,6 @@ static enum step answer_ourselves(struct exchange *x) {
     settle_upload(x);
     prepare_routed_answer(x);
     return STEP_filter_response;
-}
-
-// We answer without having asked anybody for the body: what of it is there already is read and dropped.
-static void settle_upload(struct exchange *x) {
-    if (!x->at.head_read || has_all_of_request(x)) return;
-    pump_start(&x->upload, &(struct pump_job){
-                               .source = x->client_ops->stream(x->client),
-                               .parser = x->request_parser,
-                               .max_bytes = UINT64_MAX,
-                           });
-    pump_run(&x->upload);
 }
 
 static enum step answer_failure(struct exchange *x) {
@@ -570,31 +471,9 @@ static void leave(struct exchange *x) {
 static void free_exchange(struct exchange *x) {
     struct service *s = x->service;
     end_attempt(x);
-    timer_clear(&x->timer);
-    arena_reset(x->arena);
     generation_unref(x->generation);
     s->exchange_count--;
     if (x->retries > 0) s->retry_count--;
-    *x = (struct exchange){
-        .arena = x->arena,
-        .request_parser = x->request_parser,
-        .response_parser = x->response_parser,
-        .timer = x->timer,
-        .next_spare = s->spare_exchanges,
-    };
-    s->spare_exchanges = x;
-    s->spare_count++;
-    while (s->spare_count > SPARES_MAX) free_one_spare(s);
+    put_back_spare(x);
     service_check_drained(s);
-}
-
-static void free_one_spare(struct service *s) {
-    struct exchange *x = s->spare_exchanges;
-    s->spare_exchanges = x->next_spare;
-    s->spare_count--;
-    timer_fini(&x->timer);
-    parser_free(x->request_parser);
-    parser_free(x->response_parser);
-    arena_free(x->arena);
-    free(x);
 }

@@ -90,6 +90,18 @@ struct exchange {
     struct exchange *next_spare;
 };
 
+// exchange_spares.c: an exchange with memory and nothing else, and back.
+struct exchange *take_spare(struct service *s);
+void put_back_spare(struct exchange *x);
+
+// exchange_bodies.c: starts the pumps. Of an upload: once it is due.
+bool has_request_body(const struct exchange *x);
+bool has_all_of_request(const struct exchange *x);
+void begin_upload(struct exchange *x);
+void begin_download(struct exchange *x);
+void begin_tunnel(struct exchange *x);
+void settle_upload(struct exchange *x);
+
 // exchange_limits.c: what the pumps' times add to the step's.
 void pump_limits(const struct exchange *x, struct limit *l);
 
