@@ -65,6 +65,11 @@ class Layers(Checks):
         self.finds("check-layers", "not below", routing__a_DOT_c='#include "tls/b.h"\n', tls__b_DOT_h="")
         self.finds("check-layers", "not below", tls__a_DOT_c='#include "routing/b.h"\n', routing__b_DOT_h="")
 
+    def test_certcheck_sees_tls_and_routing_and_nothing_of_http(self):
+        self.finds("check-layers", "not below", certcheck__a_DOT_c='#include "http/b.h"\n', http__b_DOT_h="")
+        self.finds("check-layers", "not below", http__a_DOT_c='#include "certcheck/b.h"\n', certcheck__b_DOT_h="")
+        self.is_content("check-layers", certcheck__a_DOT_c='#include <openssl/x509.h>\n#include "tls/b.h"\n', tls__b_DOT_h="")
+
     def test_messages_know_no_streams(self):
         self.finds("check-layers", "not pure", http__message__a_DOT_c='#include "core/stream.h"\n', core__stream_DOT_h="")
 

@@ -1,0 +1,66 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "certcheck/target_parts.h"
+#include "core/check.h"
+#include "tls/chain/load.h"
+
+// Certificates of files and directories.
+
+#define PATH_BYTES_MAX 4096
+
+static void load(struct target *t, struct slice content);
+static int is_shown(const struct dirent *entry);
+static bool is_file(const char *path);
+
+void source_add_file(struct targets *t, const char *path) {
+    struct target *one = targets_add_new(t, TARGET_FILE, path);
+    struct slice content;
+    char why[300];
+    if (files_read(t->files, path, &content, why, sizeof why))
+        load(one, content);
+    else
+        text_printf(&one->problems, "%s\n", why);
+}
+
+// By name, not what lies deeper.
+void source_add_directory(struct targets *t, const char *path) {
+    struct dirent **entries;
+    char whole[PATH_BYTES_MAX];
+    size_t before = t->count;
+    bool has_slash = path[strlen(path) - 1] == '/';
+    int count = scandir(path, &entries, is_shown, alphasort);
+    for (int i = 0; i < count; i++) {
+        snprintf(whole, sizeof whole, "%s%s%s", path, has_slash ? "" : "/", entries[i]->d_name);
+        if (is_file(whole)) source_add_file(t, whole);
+        free(entries[i]);
+    }
+    if (count >= 0) free(entries);
+    if (t->count > before) return;
+    struct target *none = targets_add_new(t, TARGET_FILE, path);
+    text_printf(&none->problems, "%s: %s\n", path,
+                count < 0 ? "cannot be read" : "the directory holds no file");
+}
+
+static void load(struct target *t, struct slice content) {
+    STACK_OF(X509) * certs;
+    size_t failed = load_certificates(content, t->name, &certs, &t->problems);
+    if (failed == 0 && sk_X509_num(certs) == 0)
+        text_printf(&t->problems, "%s: holds no certificate\n", t->name);
+    sk_X509_pop_free(t->sent, X509_free);
+    t->sent = certs;
+}
+
+static int is_shown(const struct dirent *entry) {
+    return entry->d_name[0] != '.';
+}
+
+static bool is_file(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}

@@ -1,0 +1,107 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "certcheck/target_parts.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "core/check.h"
+#include "core/hostname.h"
+
+#define PROBLEMS_BYTES_MAX 16384
+
+static void free_target(struct target *t);
+static char *copy_string(const char *s);
+
+struct targets *targets_new(const struct target_conf *conf) {
+    struct targets *t = calloc(1, sizeof *t);
+    CHECK(t);
+    *t = (struct targets){.conf = conf, .files = files_new()};
+    return t;
+}
+
+void targets_free(struct targets *t) {
+    if (!t) return;
+    for (size_t i = 0; i < t->count; i++) free_target(t->list[i]);
+    free(t->list);
+    files_free(t->files);
+    free(t);
+}
+
+void targets_add(struct targets *t, const char *word) {
+    struct stat st;
+    bool is_there = stat(word, &st) == 0;
+    if (is_there && S_ISDIR(st.st_mode))
+        source_add_directory(t, word);
+    else
+        source_add_file(t, word);
+}
+
+size_t targets_count(const struct targets *t) {
+    return t->count;
+}
+
+struct target *targets_at(const struct targets *t, size_t i) {
+    CHECK(i < t->count);
+    return t->list[i];
+}
+
+struct target *targets_add_new(struct targets *t, enum target_kind kind, const char *name) {
+    if (t->count == TARGETS_MAX) {
+        struct target *last = t->list[t->count - 1];
+        text_printf(&last->problems, "%s: more than %d targets; check the rest apart\n", name,
+                    TARGETS_MAX);
+        return last;
+    }
+    if ((t->count & (t->count - 1)) == 0) {
+        t->list = realloc(t->list, (t->count > 0 ? 2 * t->count : 1) * sizeof *t->list);
+        CHECK(t->list);
+    }
+    struct target *one = calloc(1, sizeof *one);
+    CHECK(one);
+    *one = (struct target){.kind = kind,
+                           .name = copy_string(name),
+                           .sent = sk_X509_new_null(),
+                           .extra = sk_X509_new_null()};
+    CHECK(one->sent && one->extra);
+    text_init(&one->problems, PROBLEMS_BYTES_MAX);
+    if (t->conf->host) target_add_host(one, t->conf->host);
+    t->list[t->count++] = one;
+    return one;
+}
+
+void target_add_host(struct target *t, const char *name) {
+    char host[HOSTNAME_MAX + 1];
+    if (hostname_normalise(slice_of(name), host) == 0) {
+        text_printf(&t->problems, "%s: no host can have the name '%.200s'\n", t->name, name);
+        return;
+    }
+    t->hosts = realloc(t->hosts, (t->host_count + 1) * sizeof *t->hosts);
+    CHECK(t->hosts);
+    t->hosts[t->host_count++] = copy_string(host);
+}
+
+static void free_target(struct target *t) {
+    sk_X509_pop_free(t->sent, X509_free);
+    sk_X509_pop_free(t->extra, X509_free);
+    EVP_PKEY_free(t->key);
+    for (size_t i = 0; i < t->host_count; i++) free(t->hosts[i]);
+    free(t->hosts);
+    text_fini(&t->problems);
+    free(t->live.address);
+    free(t->live.sni);
+    free(t->live.starttls);
+    free(t->live.tls_version);
+    free(t->live.cipher);
+    free(t->live.signature);
+    free(t->live.probes);
+    free(t->name);
+    free(t);
+}
+
+static char *copy_string(const char *s) {
+    char *copy = strdup(s);
+    CHECK(copy);
+    return copy;
+}
