@@ -8,7 +8,7 @@
 #include "core/stream.h"
 #include "core/text.h"
 
-// TLS for streams, on OpenSSL. The only folder that includes OpenSSL's headers.
+// TLS for streams, on OpenSSL. Nobody who uses this needs OpenSSL's headers.
 
 // --- as a server ---
 

@@ -9,4 +9,5 @@ enum { EXIT_GOOD = 0, EXIT_FINDINGS = 2, EXIT_UNREADABLE = 3, EXIT_MISUSED = 64 
 int certcheck_verify(int count, char **words);
 #define CERTCHECK_VERIFY_USAGE                                                                     \
     "       rsp-certcheck --verify --anchors FILE [--chain FILE] [--crl FILE] [--host NAME|IP]\n"  \
-    "                     [--at TIME] [--purpose server|client] [--max-depth N] LEAF\n"
+    "                     [--at TIME] [--purpose server|client] [--max-depth N]\n"                 \
+    "                     [--policy NAME|FILE] LEAF\n"

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "certcheck/check.h"
+#include "certcheck/moment.h"
 #include "core/hostname.h"
-#include "tls/chain/check.h"
 #include "tools/certcheck.h"
-#include "tools/moment.h"
 #include "tools/number.h"
 
 #define OUTPUT_BYTES_MAX (1u << 20)
@@ -21,7 +21,8 @@ enum choice {
     OPTION_HOST,
     OPTION_AT,
     OPTION_PURPOSE,
-    OPTION_DEPTH
+    OPTION_DEPTH,
+    OPTION_POLICY
 };
 static const struct option options[] = {
     {"verify", no_argument, NULL, OPTION_VERIFY},
@@ -32,32 +33,41 @@ static const struct option options[] = {
     {"at", required_argument, NULL, OPTION_AT},
     {"purpose", required_argument, NULL, OPTION_PURPOSE},
     {"max-depth", required_argument, NULL, OPTION_DEPTH},
+    {"policy", required_argument, NULL, OPTION_POLICY},
     {NULL, 0, NULL, 0},
 };
 
-static bool take_option(struct check_conf *conf, int option, const char *value);
+// What the words say.
+struct verify_words {
+    struct check_conf conf;
+    const char *policy; // NULL: none
+};
+
+static bool take_option(struct verify_words *words, int option, const char *value);
 static bool take_purpose(struct check_conf *conf, const char *value);
-static int check(struct check_conf *conf);
+static int check(struct verify_words *words);
 static int misused(const char *why);
 
 int certcheck_verify(int count, char **words) {
-    struct check_conf conf = {.at = time(NULL), .intermediates_max = -1};
+    struct verify_words said = {.conf = {.at = time(NULL), .intermediates_max = -1}};
     int option;
     while ((option = getopt_long(count, words, "", options, NULL)) != -1)
-        if (option == '?' || !take_option(&conf, option, optarg)) return misused(NULL);
+        if (option == '?' || !take_option(&said, option, optarg)) return misused(NULL);
     if (optind != count - 1) return misused("--verify takes exactly one certificate");
-    if (!conf.anchors) return misused("--verify needs --anchors");
-    conf.leaf = words[optind];
-    return check(&conf);
+    if (!said.conf.anchors) return misused("--verify needs --anchors");
+    said.conf.leaf = words[optind];
+    return check(&said);
 }
 
-static bool take_option(struct check_conf *conf, int option, const char *value) {
+static bool take_option(struct verify_words *words, int option, const char *value) {
+    struct check_conf *conf = &words->conf;
     unsigned n;
     switch (option) {
     case OPTION_ANCHORS: conf->anchors = value; return true;
     case OPTION_CHAIN: conf->chain = value; return true;
     case OPTION_CRL: conf->crl = value; return true;
     case OPTION_HOST: conf->host = value; return true;
+    case OPTION_POLICY: words->policy = value; return true;
     case OPTION_PURPOSE: return take_purpose(conf, value);
     case OPTION_AT:
         if (moment_parse(value, &conf->at)) return true;
@@ -78,19 +88,24 @@ static bool take_purpose(struct check_conf *conf, const char *value) {
     return false;
 }
 
-static int check(struct check_conf *conf) {
+static int check(struct verify_words *words) {
     static const int status_of[] = {EXIT_GOOD, EXIT_FINDINGS, EXIT_UNREADABLE};
+    struct check_conf *conf = &words->conf;
     struct files *files = files_new();
+    struct policy *policy = NULL;
     char host[HOSTNAME_MAX + 1];
     struct text out, problems;
     text_init(&out, OUTPUT_BYTES_MAX);
     text_init(&problems, OUTPUT_BYTES_MAX);
     if (conf->host && hostname_normalise(slice_of(conf->host), host) > 0) conf->host = host;
-    enum check_result result = check_files(files, conf, &out, &problems);
+    if (words->policy) conf->policy = policy = policy_new(files, words->policy, &problems);
+    enum check_result result = CHECK_UNREADABLE;
+    if (policy || !words->policy) result = check_files(files, conf, &out, &problems);
     fputs(text_string(&problems), stderr);
     fputs(text_string(&out), stdout);
     text_fini(&problems);
     text_fini(&out);
+    policy_free(policy);
     files_free(files);
     return fflush(stdout) == 0 ? status_of[result] : EXIT_UNREADABLE;
 }

@@ -26,6 +26,8 @@ struct made_cert make_cert(const struct cert_recipe *r) {
     CHECK(ASN1_INTEGER_set(X509_get_serialNumber(made.cert), serial++));
     X509_gmtime_adj(X509_getm_notBefore(made.cert), has_times ? r->begins_s : -DAY_S);
     X509_gmtime_adj(X509_getm_notAfter(made.cert), has_times ? r->ends_s : 30 * DAY_S);
+    if (r->begins_at) ASN1_TIME_set(X509_getm_notBefore(made.cert), r->begins_at);
+    if (r->ends_at) ASN1_TIME_set(X509_getm_notAfter(made.cert), r->ends_at);
     CHECK(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
                                      (const unsigned char *)r->subject, -1, -1, 0));
     X509 *issuer = r->issuer ? r->issuer->cert : made.cert;
@@ -36,6 +38,7 @@ struct made_cert make_cert(const struct cert_recipe *r) {
     add_extension(made.cert, issuer, NID_subject_key_identifier, "hash");
     if (r->issuer) add_extension(made.cert, issuer, NID_authority_key_identifier, "keyid");
     if (r->names) add_extension(made.cert, issuer, NID_subject_alt_name, r->names);
+    if (r->usages) add_extension(made.cert, issuer, NID_ext_key_usage, r->usages);
     EVP_PKEY *signer = r->issuer ? r->issuer->key : made.key;
     bool has_own_digest = EVP_PKEY_is_a(signer, "ED25519");
     const EVP_MD *digest = EVP_get_digestbyname(r->digest ? r->digest : "SHA256");

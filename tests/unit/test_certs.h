@@ -18,12 +18,14 @@ struct made_cert {
 struct cert_recipe {
     const char *subject;            // common name
     const char *names;              // "DNS:a.example,IP:10.0.0.1"; NULL: no subjectAltName
+    const char *usages;             // extendedKeyUsage: "serverAuth"; NULL: none
     const struct made_cert *issuer; // NULL: self-signed
     const char *key;                // "P-256" (default), "P-384", "ED25519", "RSA2048", "RSA1024"
     const char *digest;             // "SHA256" (default), "SHA1"
     bool is_ca;
-    long begins_s, ends_s;   // from now; both 0: a day ago to in 30 days
-    const EVP_PKEY *use_key; // instead of a new one
+    long begins_s, ends_s;     // from now; both 0: a day ago to in 30 days
+    time_t begins_at, ends_at; // a moment each; 0: as above
+    const EVP_PKEY *use_key;   // instead of a new one
 };
 struct made_cert make_cert(const struct cert_recipe *recipe);
 void drop_cert(struct made_cert *c);

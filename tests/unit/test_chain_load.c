@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
+#include "certcheck/check.h"
 #include "core/check.h"
 #include "tests/unit/chain_fixture.h"
-#include "tls/chain/check.h"
 #include "tls/chain/load.h"
 
 #define MANY 10000

@@ -33,5 +33,9 @@ struct chain_question {
     int bits_min;   // weakest signature and key
     int intermediates_max;           // that are not self-issued; -1: any number
     const STACK_OF(X509_CRL) * crls; // not empty: every certificate below the anchor needs one
+    // A further judgement of a whole path, from the leaf to the anchor: the objection and the place of its certificate; NULL: none.
+    // Itself NULL: there is none.
+    const char *(*objects)(void *arg, X509 *const *certs, size_t count, size_t *at);
+    void *objects_arg;
     struct chain_limits limits;
 };

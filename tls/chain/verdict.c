@@ -31,6 +31,7 @@ bool verdict_judge(struct graph *g, const struct path *p, const struct chain_que
     for (size_t i = 0; i < p->length; i++) certs[i] = p->steps[i]->cert;
     const char *objection = check_lengths(p, q, &at);
     if (!objection) objection = constraints_judge(certs, p->length, q->is_web, &at);
+    if (!objection && q->objects) objection = q->objects(q->objects_arg, certs, p->length, &at);
     if (objection) say(why, certs[at], objection);
     return !objection && verify(g, p, q, why);
 }

@@ -3,7 +3,7 @@
 # To be sourced: which Debian packages are needed for what, and how the missing ones are installed.
 
 BUILD_PACKAGES="cmake ninja-build gcc libc6-dev pkg-config libevent-dev liblua5.4-dev libssl-dev node-llhttp libxxhash-dev
-    libc-ares-dev libidn2-dev"
+    libc-ares-dev libidn2-dev libjansson-dev"
 DEMO_PACKAGES="python3 openssl curl"
 TEST_PACKAGES="libcmocka-dev clang clang-format-14 libclang-rt-14-dev python3 openssl curl wget git procps nginx varnish wrk
     chromium nodejs npm"

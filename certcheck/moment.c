@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "tools/moment.h"
+#include "certcheck/moment.h"
 
 #include <ctype.h>
 #include <stdlib.h>

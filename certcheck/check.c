@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "tls/chain/check.h"
+#include "certcheck/check.h"
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
@@ -24,6 +24,7 @@ static bool read_file(struct files *files, const char *path, struct slice *conte
 static void set_fini(struct check_set *set);
 static enum check_result find(struct check_set *set, const struct check_conf *conf,
                               struct text *out);
+static const char *object(void *arg, X509 *const *certs, size_t count, size_t *at);
 static void add_all(struct graph *g, const STACK_OF(X509) * certs, bool is_anchor);
 static void say_path(const struct path *p, struct text *out);
 
@@ -89,9 +90,11 @@ static enum check_result find(struct check_set *set, const struct check_conf *co
                                .at = conf->at,
                                .purpose = conf->is_client ? CHAIN_CLIENT : CHAIN_SERVER,
                                .is_web = has_host && !conf->is_client,
-                               .bits_min = CHAIN_BITS_MIN,
+                               .bits_min = conf->policy ? 1 : CHAIN_BITS_MIN,
                                .intermediates_max = conf->intermediates_max,
                                .crls = set->crls,
+                               .objects = conf->policy ? object : NULL,
+                               .objects_arg = (void *)conf,
                                .limits = CHAIN_LIMITS_TOOL};
     add_all(g, set->anchors, true);
     add_all(g, set->chain, false);
@@ -103,6 +106,14 @@ static enum check_result find(struct check_set *set, const struct check_conf *co
     chain_answer_fini(&answer);
     graph_free(g);
     return is_found ? CHECK_VALID : CHECK_REFUSED;
+}
+
+static const char *object(void *arg, X509 *const *certs, size_t count, size_t *at) {
+    const struct check_conf *conf = arg;
+    struct policy_breach breach;
+    if (!policy_find_breach(conf->policy, certs, count, conf->at, &breach)) return NULL;
+    *at = breach.at;
+    return breach.rule->why;
 }
 
 static void add_all(struct graph *g, const STACK_OF(X509) * certs, bool is_anchor) {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "certcheck/policy.h"
 #include "core/files.h"
 #include "core/text.h"
 
@@ -19,6 +20,8 @@ struct check_conf {
     time_t at;
     bool is_client;        // the leaf is a client's certificate, not a server's
     int intermediates_max; // -1: any number
+    const struct policy *
+        policy; // NULL: signatures and keys must be worth 112 bits; else it alone says what is strong enough
 };
 enum check_result { CHECK_VALID, CHECK_REFUSED, CHECK_UNREADABLE };
 
