@@ -14,7 +14,7 @@
 
 #define PATH_BYTES_MAX 4096
 
-static void load(struct target *t, struct slice content);
+static void load(struct targets *t, struct target *one, struct slice content);
 static int is_shown(const struct dirent *entry);
 static bool is_file(const char *path);
 
@@ -23,7 +23,7 @@ void source_add_file(struct targets *t, const char *path) {
     struct slice content;
     char why[300];
     if (files_read(t->files, path, &content, why, sizeof why))
-        load(one, content);
+        load(t, one, content);
     else
         text_printf(&one->problems, "%s\n", why);
 }
@@ -47,13 +47,19 @@ void source_add_directory(struct targets *t, const char *path) {
                 count < 0 ? "cannot be read" : "the directory holds no file");
 }
 
-static void load(struct target *t, struct slice content) {
-    STACK_OF(X509) * certs;
-    size_t failed = load_certificates(content, t->name, &certs, &t->problems);
-    if (failed == 0 && sk_X509_num(certs) == 0)
-        text_printf(&t->problems, "%s: holds no certificate\n", t->name);
-    sk_X509_pop_free(t->sent, X509_free);
-    t->sent = certs;
+static void load(struct targets *t, struct target *one, struct slice content) {
+    struct load_conf conf = {.path = one->name, .password = t->conf->password, .wanted = LOAD_ALL};
+    struct bundle b;
+    size_t failed = bundle_load(&b, content, &conf, &one->problems);
+    if (failed == 0 && sk_X509_num(b.certificates) == 0)
+        text_printf(&one->problems, "%s: holds no certificate\n", one->name);
+    sk_X509_pop_free(one->sent, X509_free);
+    one->sent = b.certificates;
+    one->key = b.key;
+    one->key_count = b.key_count;
+    b.certificates = NULL;
+    b.key = NULL;
+    bundle_fini(&b);
 }
 
 static int is_shown(const struct dirent *entry) {
