@@ -8,9 +8,9 @@
 #include "core/address.h"
 #include "core/check.h"
 #include "tls/certificate.h"
+#include "tls/chain/load.h"
 #include "tls/chain/narrow.h"
 #include "tls/layer.h"
-#include "tls/pem.h"
 #include "tls/profile.h"
 #include "tls/reason.h"
 #include "tls/tls.h"
@@ -93,22 +93,22 @@ static bool load_trust(struct tls_client *t, struct files *files,
 
 static bool load_ca_file(X509_STORE *store, struct files *files, const char *path,
                          struct text *problems) {
+    STACK_OF(X509) * certs;
     struct slice content;
-    struct pem pem;
     char why[300];
     if (!files_read(files, path, &content, why, sizeof why)) {
         text_printf(problems, "%s; put the CA certificates there or correct the name\n", why);
         return false;
     }
-    bool is_good = pem_read(&pem, path, content, problems);
-    if (is_good && sk_X509_num(pem.certificates) == 0) {
+    bool is_good = load_certificates(content, path, &certs, problems) == 0;
+    if (is_good && sk_X509_num(certs) == 0) {
         text_printf(problems,
                     "%s: holds no certificate; put the CA certificates there in PEM form\n", path);
         is_good = false;
     }
-    for (int i = 0; i < sk_X509_num(pem.certificates); i++)
-        X509_STORE_add_cert(store, sk_X509_value(pem.certificates, i));
-    pem_fini(&pem);
+    for (int i = 0; i < sk_X509_num(certs); i++)
+        X509_STORE_add_cert(store, sk_X509_value(certs, i));
+    sk_X509_pop_free(certs, X509_free);
     ERR_clear_error();
     return is_good;
 }

@@ -200,6 +200,27 @@ static void a_ca_file_that_cannot_be_used_is_named(void **state) {
     clean(&f);
 }
 
+// Debian's own file of CA certificates has 142.
+static void a_ca_file_may_have_hundreds_of_certificates(void **state) {
+    (void)state;
+    struct fixture f = prepare();
+    struct text pem;
+    text_init(&pem, 1u << 20);
+    for (int i = 0; i < 300; i++) {
+        struct made_cert other = make_cert(
+            &(struct cert_recipe){.subject = "Other", .use_key = f.ca.key, .is_ca = true});
+        add_cert_pem(&pem, &other);
+        drop_cert(&other);
+    }
+    add_cert_pem(&pem, &f.ca);
+    files_replace(f.files, "many.pem", text_slice(&pem));
+    serve(&f, &(struct cert_recipe){.subject = "a", .names = "DNS:a.example", .issuer = &f.ca});
+    trust(&f, "many.pem", true);
+    assert_int_equal(visit(&f, "a.example").progress, READY);
+    text_fini(&pem);
+    clean(&f);
+}
+
 // The order of the CA file makes OpenSSL alone try the path over SHA-1 only (test_chain_rows.c).
 static void a_weak_version_of_the_root_in_the_ca_file_hides_no_strong_path(void **state) {
     (void)state;
@@ -234,6 +255,7 @@ int main(void) {
         cmocka_unit_test(the_second_visit_to_a_name_resumes_the_session),
         cmocka_unit_test(a_weak_version_of_the_root_in_the_ca_file_hides_no_strong_path),
         cmocka_unit_test(a_ca_file_that_cannot_be_used_is_named),
+        cmocka_unit_test(a_ca_file_may_have_hundreds_of_certificates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
