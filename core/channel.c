@@ -61,6 +61,7 @@ static ssize_t receive_message(int fd, struct received *m);
 static void take_descriptors(struct msghdr *head, struct received *m);
 static void deliver(struct channel *c, struct received *m);
 static void say_closed(struct channel *c);
+static bool has_left(int error);
 static int send_now(int fd, uint32_t type, struct slice body, const int *fds, size_t fd_count);
 static bool enqueue(struct channel *c, uint32_t type, struct slice body, const int *fds,
                     size_t fd_count);
@@ -108,6 +109,7 @@ bool channel_send(struct channel *c, unsigned type, struct slice body, const int
     if (!c->first) {
         int error = send_now(c->fd, type, body, fds, fd_count);
         if (error == 0) return true;
+        if (has_left(error)) return false;
         if (error != EAGAIN) {
             log_warn("channel: message %u was not sent: %s", type, strerror(error));
             return false;
@@ -184,6 +186,11 @@ static void say_closed(struct channel *c) {
     c->conf.on_closed(c->conf.arg);
 }
 
+// The other end is closed: on_closed() says so next, and nobody needs to hear it twice.
+static bool has_left(int error) {
+    return error == EPIPE || error == ECONNRESET;
+}
+
 // 0 or an errno; EAGAIN: later.
 static int send_now(int fd, uint32_t type, struct slice body, const int *fds, size_t fd_count) {
     union ancillary ancillary = {.head = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
@@ -244,7 +251,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg) {
         struct slice body = {w->body, w->len};
         int error = send_now(fd, w->type, body, w->fds, w->fd_count);
         if (error == EAGAIN) return;
-        if (error != 0) log_warn("channel: message %u was lost: %s", w->type, strerror(error));
+        if (error != 0 && !has_left(error))
+            log_warn("channel: message %u was lost: %s", w->type, strerror(error));
         drop_first(c);
     }
     event_del(c->writable);

@@ -16,7 +16,13 @@
 
 // A line is built on the stack and written by one write(2), so lines of several processes that append
 // to one file do not mix.
-enum { MESSAGE_MAX = 3072, LINE_MAX_BYTES = 4096, REPEATS_MAX = 64, REPEAT_US = 10 * 1000000 };
+enum {
+    KEY_MAX = 96,
+    MESSAGE_MAX = 3072,
+    LINE_MAX_BYTES = 4096,
+    REPEATS_MAX = 256,
+    REPEAT_US = 10 * 1000000
+};
 
 static const char *const level_names[] = {
     [LOG_LEVEL_DEBUG] = "debug",
@@ -26,7 +32,7 @@ static const char *const level_names[] = {
 };
 
 struct repeat {
-    const char *key;
+    char key[KEY_MAX]; // "": free
     uint64_t said_us;
     unsigned left_out;
 };
@@ -103,7 +109,8 @@ void log_repeated(enum log_level level, const char *key, const char *format, ...
     va_start(args, format);
     say(level, r->left_out, format, args);
     va_end(args);
-    *r = (struct repeat){key, now_us, 0};
+    r->said_us = now_us;
+    r->left_out = 0;
 }
 
 static void say(enum log_level level, unsigned left_out, const char *format, va_list args) {
@@ -164,9 +171,10 @@ static struct repeat *find_repeat(const char *key) {
     struct repeat *oldest = &log_state.repeats[0];
     for (size_t i = 0; i < REPEATS_MAX; i++) {
         struct repeat *r = &log_state.repeats[i];
-        if (r->key && (r->key == key || strcmp(r->key, key) == 0)) return r;
+        if (strncmp(r->key, key, KEY_MAX - 1) == 0) return r;
         if (r->said_us < oldest->said_us) oldest = r;
     }
-    *oldest = (struct repeat){.key = key};
+    *oldest = (struct repeat){.said_us = 0};
+    strncat(oldest->key, key, KEY_MAX - 1);
     return oldest;
 }

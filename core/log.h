@@ -19,7 +19,8 @@ void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-// For what an outsider can cause again and again: at most one line per `key` (a string literal) in
-// ten seconds; the next one that is let through says how many were left out.
+// For what an outsider can cause again and again: at most one line per `key` in ten seconds; the next one
+// that is let through says how many were left out. A key is the cause, never what an outsider wrote: there are
+// 256 of them (the one that was used longest ago goes first), and 95 bytes count.
 void log_repeated(enum log_level level, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

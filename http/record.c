@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <stdio.h>
+
 #include "core/clock.h"
 #include "core/log.h"
 #include "http/exchange_parts.h"
@@ -70,8 +72,10 @@ static void count_exchange(const struct exchange *x) {
 // What is the backends' or ours to mend stands in the error log too; what clients do wrong is in the access log.
 static void log_failure(const struct exchange *x) {
     const struct fail_row *row = fail_row(x->fail);
+    char cause[128];
     if (row->blame == BLAME_CLIENT) return;
-    log_repeated(LOG_LEVEL_WARN, row->name, "request %.*s: %.*s %.*s%.*s: backend %s: %s%s%s",
+    snprintf(cause, sizeof cause, "%s %s", row->name, x->fail_text ? x->fail_text : "");
+    log_repeated(LOG_LEVEL_WARN, cause, "request %.*s: %.*s %.*s%.*s: backend %s: %s%s%s",
                  SLICE_ARGS(x->request_id), SLICE_ARGS(x->request.method_text),
                  SLICE_ARGS(x->request.host), SLICE_ARGS(x->request.path),
                  x->backend_text ? x->backend_text : "-", row->text, x->fail_text ? ": " : "",

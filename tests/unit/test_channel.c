@@ -198,6 +198,25 @@ static void sending_to_nobody_fails_without_a_signal(void **state) {
     turn_until(&a.closed, 1);
 }
 
+// It is what happens when a process ends on a signal of its own before it is told to.
+static void nothing_is_said_of_a_message_to_who_has_left(void **state) {
+    (void)state;
+    char said[100];
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    log_set_fd(ends[1]);
+    log_set_level(LOG_LEVEL_INFO);
+    channel_free(b.channel);
+    b.channel = NULL;
+    assert_false(channel_send(a.channel, 1, SLICE("x"), NULL, 0));
+    turn_until(&a.closed, 1);
+    log_set_level(LOG_LEVEL_ERROR);
+    log_set_fd(-1);
+    assert_int_equal(read(ends[0], said, sizeof said), -1);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void a_queue_for_a_dead_end_is_dropped(void **state) {
     (void)state;
     static char body[CHANNEL_BODY_MAX];
@@ -244,6 +263,7 @@ int main(void) {
         ON_A_PAIR(a_full_queue_refuses_more),
         ON_A_PAIR(the_end_of_the_other_side_is_said_once),
         ON_A_PAIR(sending_to_nobody_fails_without_a_signal),
+        ON_A_PAIR(nothing_is_said_of_a_message_to_who_has_left),
         ON_A_PAIR(a_queue_for_a_dead_end_is_dropped),
         ON_A_PAIR(a_channel_may_be_freed_by_its_message),
         ON_A_PAIR(missing_descriptors_lose_no_message),

@@ -131,16 +131,30 @@ static void repeats_are_counted_and_left_out(void **state) {
     assert_string_equal(take_log(), "");
 }
 
+static void a_key_may_be_gone_after_the_call(void **state) {
+    (void)state;
+    char key[200];
+    snprintf(key, sizeof key, "%0150d", 1);
+    log_repeated(LOG_LEVEL_WARN, key, "first");
+    memset(key, 'x', 100);
+    log_repeated(LOG_LEVEL_WARN, key, "another");
+    snprintf(key, sizeof key, "%0150d", 2); // the same as far as it counts
+    log_repeated(LOG_LEVEL_WARN, key, "left out");
+    const char *lines = take_log();
+    assert_int_equal(count_lines(lines), 2);
+    assert_non_null(strstr(lines, "another\n"));
+}
+
 static void more_keys_than_rows_push_out_the_oldest(void **state) {
     (void)state;
-    static char keys[100][8];
-    for (int i = 0; i < 100; i++) {
+    static char keys[300][8];
+    for (int i = 0; i < 300; i++) {
         now_us += 1;
         snprintf(keys[i], sizeof keys[i], "key%d", i);
         log_repeated(LOG_LEVEL_WARN, keys[i], "first");
         assert_int_equal(count_lines(take_log()), 1);
     }
-    log_repeated(LOG_LEVEL_WARN, keys[99], "no");
+    log_repeated(LOG_LEVEL_WARN, keys[299], "no");
     assert_string_equal(take_log(), "");
     log_repeated(LOG_LEVEL_WARN, keys[0], "forgotten");
     assert_int_equal(count_lines(take_log()), 1);
@@ -172,6 +186,7 @@ int main(void) {
         cmocka_unit_test(a_long_line_is_cut_and_ends),
         cmocka_unit_test(errno_survives_and_can_be_said),
         cmocka_unit_test(repeats_are_counted_and_left_out),
+        cmocka_unit_test(a_key_may_be_gone_after_the_call),
         cmocka_unit_test(more_keys_than_rows_push_out_the_oldest),
         cmocka_unit_test(a_failed_check_says_where_and_aborts),
     };
