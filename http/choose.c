@@ -7,15 +7,12 @@
 #include "core/clock.h"
 #include "http/exchange_parts.h"
 
-// An id that a trusted client gives its request is taken over up to this length.
-enum { REQUEST_ID_MAX = 128 };
 // A member that refused a connection is not asked for this long while there are others: or each of them would cost many
 // requests an attempt, and more than the retry budget allows.
 enum { AVOID_MS = 1000 };
 
 static struct member *probe(struct pool *p, struct member *m);
 static size_t tried_words(const struct pool *p);
-static void name_request(struct exchange *x);
 static struct slice scheme_of(const struct exchange *x);
 static enum fail fail_of(enum refused refused);
 static bool needs_https(const struct exchange *x, struct slice scheme);
@@ -82,25 +79,6 @@ static size_t tried_words(const struct pool *p) {
     return (p->member_count + 63) / 64;
 }
 
-static void name_request(struct exchange *x) {
-    const struct field *given = fields_find(&x->request.fields, FIELD_X_REQUEST_ID);
-    if (given && x->who->is_trusted && given->value.len <= REQUEST_ID_MAX &&
-        is_token(given->value)) {
-        x->request_id = given->value;
-        return;
-    }
-    static const char hex[] = "0123456789abcdef";
-    struct service *s = x->service;
-    uint64_t low =
-        s->id_prefix + s->id_next++ * 0x9e3779b97f4a7c15u; // steps through all numbers once
-    uint64_t high = s->id_prefix >> 32 ^ s->conf.worker;
-    char *id = arena_alloc(x->arena, 24);
-    for (int i = 0; i < 8; i++) id[i] = hex[high >> (28 - 4 * i) & 15];
-    for (int i = 0; i < 16; i++) id[8 + i] = hex[low >> (60 - 4 * i) & 15];
-    x->request_id = (struct slice){id, 24};
-}
-
-// As the client used it: a trusted proxy before us says so.
 static struct slice scheme_of(const struct exchange *x) {
     if (x->who->listen->is_tls) return SLICE("https");
     const struct field *said = fields_find(&x->request.fields, FIELD_X_FORWARDED_PROTO);

@@ -109,7 +109,7 @@ void exchange_wake(void *exchange) {
 }
 
 void exchange_cut(struct exchange *x) {
-    x->fail = FAIL_SHUTDOWN;
+    (void)fail(x, FAIL_SHUTDOWN, NULL);
     (void)cut(x);
     record_exchange(x);
     leave(x);
@@ -173,6 +173,7 @@ static struct limit limit_of(const struct exchange *x) {
 static enum step fail(struct exchange *x, enum fail why, const char *text) {
     x->fail = why;
     x->fail_text = text;
+    if (x->request_id.len == 0) name_request(x);
     return STEP_answer_failure;
 }
 

@@ -105,6 +105,9 @@ void settle_upload(struct exchange *x);
 // exchange_limits.c: what the pumps' times add to the step's.
 void pump_limits(const struct exchange *x, struct limit *l);
 
+// request_id.c: the id that a trusted client gave, or one of ours; of a request whose head was refused always ours.
+void name_request(struct exchange *x);
+
 // choose.c: asks the routing. FAIL_NONE and x->answer is filled, or why not.
 enum fail choose_route(struct exchange *x);
 

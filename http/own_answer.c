@@ -31,7 +31,7 @@ void prepare_failure(struct exchange *x) {
     if (x->fail == FAIL_BAD_REQUEST) status = refusal_status(x->refusal);
     struct slice page =
         arena_printf(x->arena, "%d %s: %s\nRequest id: %.*s\n", status, status_reason(status),
-                     reason_text(x), SLICE_ARGS(x->request_id.len ? x->request_id : SLICE("-")));
+                     reason_text(x), SLICE_ARGS(x->request_id));
     prepare_answer(x, status, "text/plain; charset=utf-8", page);
 }
 

@@ -1,14 +1,19 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "core/log.h"
+#include "http/message/head.h"
 #include "tests/unit/scene.h"
 
 // "Every way to die", second part: tunnels, TLS clients, uploads, local answers, a service that drains or goes. Each ends with
@@ -438,6 +443,51 @@ static void a_question_that_is_too_long_or_late_is_refused(void **state) {
     scene_fini(&s);
 }
 
+static void a_refused_head_has_an_id_in_the_log_and_on_its_page(void **state) {
+    (void)state;
+    struct scene s;
+    scene_init(&s, ROUTES, &PLAIN);
+    scene_connect(&s);
+    scene_send(&s, SLICE("GET / HTTP/1.1\r\nX-Request-Id: theirs\r\n\r\n"));
+    assert_true(scene_await(&s, "Request id: ", 1000));
+    assert_true(scene_await_lines(&s, 1, 1000));
+    const char *id = memmem(s.got.at, s.got.len, "Request id: ", 12);
+    char pair[64];
+    snprintf(pair, sizeof(pair), " id=%.24s\n", id + 12);
+    assert_true(scene_log_has(&s, pair));
+    assert_false(scene_log_has(&s, "theirs"));
+    scene_fini(&s);
+}
+
+static void answers_that_are_refused_for_different_reasons_are_all_said(void **state) {
+    (void)state;
+    static char said[8192];
+    const char *const answers[] = {"HTTP/1.1 200 OK\nX: y\r\n\r\n",
+                                   "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"};
+    struct scene s;
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    scene_init(&s, ROUTES, &PLAIN);
+    log_set_fd(ends[1]);
+    for (int i = 0; i < 6; i++) {
+        s.script.answer = slice_of(answers[i % 2]);
+        scene_connect(&s);
+        scene_send(&s, GET);
+        assert_true(scene_await(&s, "HTTP/1.1 502 ", 1000));
+    }
+    log_set_fd(-1);
+    ssize_t n = read(ends[0], said, sizeof(said) - 1);
+    said[n > 0 ? n : 0] = '\0';
+    assert_non_null(strstr(said, refusal_text(REFUSE_BARE_LF)));
+    assert_non_null(strstr(said, refusal_text(REFUSE_BAD_LENGTH)));
+    unsigned lines = 0;
+    for (ssize_t i = 0; i < n; i++) lines += said[i] == '\n';
+    assert_int_equal(lines, 2);
+    close(ends[0]);
+    close(ends[1]);
+    scene_fini(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_may_leave_an_upload_after_any_byte),
@@ -456,6 +506,8 @@ int main(void) {
         cmocka_unit_test(an_answer_of_the_process_may_be_long),
         cmocka_unit_test(a_question_is_taken_back_when_its_client_leaves),
         cmocka_unit_test(a_question_that_is_too_long_or_late_is_refused),
+        cmocka_unit_test(a_refused_head_has_an_id_in_the_log_and_on_its_page),
+        cmocka_unit_test(answers_that_are_refused_for_different_reasons_are_all_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

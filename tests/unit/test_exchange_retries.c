@@ -92,6 +92,39 @@ static void retries_have_a_budget(void **state) {
     scene_fini(&s);
 }
 
+// Many requests at once, after the time in which it was left alone: one finds out, the others go where it is well.
+static void a_member_that_refused_is_probed_by_one_request(void **state) {
+    (void)state;
+    enum { CLIENTS = 10 };
+    struct scene s;
+    struct wire clients[CLIENTS];
+    struct address from;
+    assert_true(address_parse(SLICE("192.0.2.7:4711"), &from));
+    scene_init(&s, HANGING_FIRST, &PLAIN);
+    scene_connect(&s);
+    scene_send(&s, GET);
+    scene_turns(&s, 5);
+    scene_pass(&s, 3100);
+    assert_true(scene_await(&s, "HTTP/1.1 200 OK\r\n", 1000));
+    scene_pass(&s, 1100);
+    for (int i = 0; i < CLIENTS; i++) {
+        int pair[2];
+        scene_tcp_pair(pair);
+        wire_open(&clients[i], pair[0], WIRE_PLAIN);
+        service_accept(s.service, &service_generation(s.service)->config->listens[0], pair[1],
+                       &from);
+        (void)wire_write(&clients[i], GET);
+    }
+    assert_true(scene_await_lines(&s, 1 + CLIENTS - 1, 1000));
+    scene_turns(&s, 5);
+    assert_int_equal(scene_log_lines(&s), 1 + CLIENTS - 1);
+    scene_pass(&s, 3100); // the probe fails and goes on elsewhere
+    assert_true(scene_await_lines(&s, 1 + CLIENTS, 1000));
+    assert_int_equal(s.counters.at[COUNT_RETRIES], 2);
+    for (int i = 0; i < CLIENTS; i++) wire_close(&clients[i]);
+    scene_fini(&s);
+}
+
 static void an_idempotent_request_that_was_lost_goes_again_once(void **state) {
     (void)state;
     static const char *const requests[] = {
@@ -197,6 +230,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_handshake_that_hangs_is_given_up_for_another_backend),
         cmocka_unit_test(retries_have_a_budget),
+        cmocka_unit_test(a_member_that_refused_is_probed_by_one_request),
         cmocka_unit_test(an_idempotent_request_that_was_lost_goes_again_once),
         cmocka_unit_test(a_request_is_never_lost_twice),
         cmocka_unit_test(a_request_that_may_have_been_heard_is_not_sent_again),
