@@ -26,6 +26,7 @@ import certificates
 import procfs
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+COMPLETE = os.environ.get("RSP_TEST_COMPLETE") == "1"  # tools/test: all that a test may ask for was installed and built
 FULL = os.environ.get("RSP_TEST_FULL") == "1"
 SANITIZER = re.compile(r"ERROR: \w*Sanitizer|runtime error:|SUMMARY: \w*Sanitizer|check failed", re.IGNORECASE)
 
@@ -36,6 +37,22 @@ def program(name, build=None):
     if build:
         folder = os.path.join(ROOT, "build", build)
     return os.path.join(folder, name)
+
+
+def require(test, is_there, what):
+    """Skips a test for want of a program, but where tools/test has seen to it that there is one: what is missing there fails."""
+    if not is_there and COMPLETE:
+        test.fail("missing, although tools/test provides it: " + what)
+    if not is_there:
+        test.skipTest("missing: " + what)
+
+
+def require_build(test, name, build=None):
+    """The build that is tested must be there; another one, such as "release", may be missing."""
+    path = program(name, build)
+    if not build:
+        test.assertTrue(os.path.exists(path), "not built: " + path)
+    require(test, os.path.exists(path), path)
 
 
 def free_port():
@@ -180,8 +197,7 @@ class SystemTest(unittest.TestCase):
     maxDiff = 2000
 
     def rsp(self, routes, **options):
-        if not os.path.exists(program("rsp", options.get("build"))):
-            self.skipTest("not built: " + program("rsp", options.get("build")))
+        require_build(self, "rsp", options.get("build"))
         rsp = Rsp(routes, **options)
         self.addCleanup(self.end, rsp)
         return rsp

@@ -12,7 +12,7 @@ import tempfile
 
 import certificates
 from backends import answer, respond
-from harness import SystemTest, main
+from harness import SystemTest, main, require
 
 FILES = 200
 COLOURS = [f"#{i:02x}{255 - i:02x}40" for i in range(FILES)]
@@ -52,8 +52,7 @@ class Browsers(SystemTest):
 
     def test_chromium_loads_all_of_it_without_a_console_error(self):
         browser = shutil.which("chromium")
-        if not browser:
-            self.skipTest("chromium is missing")
+        require(self, browser, "chromium")
         pin = certificates.public_key_pin(os.path.join(self.rsp_.certs, "localhost.pem"))
         done = subprocess.run(
             [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",

@@ -11,7 +11,7 @@ import tempfile
 import time
 
 from backends import answer, always
-from harness import SystemTest, can_connect, free_port, main, wait_until
+from harness import SystemTest, can_connect, free_port, main, require, wait_until
 from wire import Client, client_tls
 
 LISTEN = 'proxy_protocol = true, trust = { "127.0.0.1" }'
@@ -83,8 +83,7 @@ class Incoming(SystemTest):
             self.assertTrue(client.is_closed(within=4))
 
     def test_what_haproxy_sends_is_understood(self):
-        if not shutil.which("haproxy"):
-            self.skipTest("haproxy is not installed")
+        require(self, shutil.which("haproxy"), "haproxy")
         rsp = self.rsp(self.site(self.app), listen=LISTEN)
         for options in ("send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c,unique-id"):
             with self.subTest(options):

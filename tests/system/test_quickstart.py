@@ -11,13 +11,12 @@ import tempfile
 import unittest
 
 import procfs
-from harness import ROOT, main, program, wait_until
+from harness import ROOT, main, require_build, wait_until
 
 
 class Quickstart(unittest.TestCase):
     def setUp(self):
-        if not os.path.exists(program("rsp", "release")):
-            self.skipTest("the release build, which it would make, is not there")
+        require_build(self, "rsp", "release")  # which it would make
 
     def start(self):
         out = tempfile.NamedTemporaryFile(mode="w+", prefix="rsp-test-quickstart-")

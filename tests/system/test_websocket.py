@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from backends import answer, always
-from harness import ROOT, SystemTest, main, wait_until
+from harness import ROOT, SystemTest, main, require, wait_until
 from wire import Client, get
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "websocket")
@@ -41,8 +41,7 @@ class WebSockets(SystemTest):
         cls.missing = install()
 
     def start(self, **options):
-        if self.missing:
-            self.skipTest(self.missing)
+        require(self, not self.missing, self.missing)
         server = node("server.js")
         self.addCleanup(self.end_node, server)
         port = int(server.stdout.readline())
