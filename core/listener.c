@@ -4,6 +4,8 @@
 #include "core/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +31,8 @@ struct listener {
 };
 
 static bool bind_to(int fd, const struct address *a);
+static bool is_own_address(const struct address *a);
+static bool has_room_for_path(const char *path);
 static bool remove_dead_socket(const struct address *a);
 static int connect_error(const struct address *a);
 static void on_acceptable(void *arg);
@@ -45,6 +49,15 @@ int listener_open(const struct address *a, int backlog, char *why, size_t why_ma
     snprintf(why, why_max, "cannot listen on %s: %s", address_format(a, text), strerror(errno));
     if (fd >= 0) close(fd);
     return -1;
+}
+
+bool listener_check(const struct address *a, char *why, size_t why_max) {
+    char text[ADDRESS_TEXT_MAX];
+    bool is_unix = a->any.sa_family == AF_UNIX;
+    bool is_good = is_unix ? has_room_for_path(a->local.sun_path) : is_own_address(a);
+    if (!is_good)
+        snprintf(why, why_max, "cannot listen on %s: %s", address_format(a, text), strerror(errno));
+    return is_good;
 }
 
 struct listener *listener_new(struct loop *loop, int fd, accepted_fn *on_accepted, void *arg) {
@@ -76,7 +89,7 @@ void listener_resume(struct listener *l) {
     steer(l);
 }
 
-// The wildcard of IPv6 takes IPv4 as well; every other IPv6 address stands for itself.
+// A unix socket is for its owner alone until somebody says more (chmod). The wildcard of IPv6 takes IPv4 as well; every other IPv6 address stands for itself.
 static bool bind_to(int fd, const struct address *a) {
     int on = 1;
     int v6_only = !(a->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr));
@@ -87,7 +100,37 @@ static bool bind_to(int fd, const struct address *a) {
     }
     if (a->any.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only));
-    return bind(fd, &a->any, a->len) == 0;
+    mode_t mask = umask(0177);
+    bool is_bound = bind(fd, &a->any, a->len) == 0;
+    umask(mask);
+    return is_bound;
+}
+
+// Any free port will do to find out.
+static bool is_own_address(const struct address *a) {
+    struct address any_port = *a;
+    int fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (a->any.sa_family == AF_INET6)
+        any_port.v6.sin6_port = 0;
+    else
+        any_port.v4.sin_port = 0;
+    bool is_good = fd >= 0 && bind_to(fd, &any_port);
+    int error = errno;
+    if (fd >= 0) close(fd);
+    errno = error;
+    return is_good;
+}
+
+static bool has_room_for_path(const char *path) {
+    struct stat found;
+    char folder[sizeof(((struct sockaddr_un *)0)->sun_path) + 1] = "";
+    if (!*path) return true; // an abstract name
+    if (lstat(path, &found) == 0 && !S_ISSOCK(found.st_mode)) {
+        errno = EEXIST;
+        return false;
+    }
+    strncat(folder, path, sizeof folder - 1);
+    return faccessat(AT_FDCWD, dirname(folder), W_OK | X_OK, AT_EACCESS) == 0;
 }
 
 // A socket that a crash left behind is in the way; one that somebody answers on, and anything that is not a socket

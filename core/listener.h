@@ -7,8 +7,11 @@
 #include "core/loop.h"
 
 // Opens a listening socket (non-blocking, close-on-exec, SO_REUSEADDR; an old unix socket that nobody answers on is
-// replaced; anything else in its place is left alone). -1 and `why` on failure.
+// replaced; anything else in its place is left alone; the new one is for its owner alone, mode 0600). -1 and `why` on failure.
 int listener_open(const struct address *a, int backlog, char *why, size_t why_max);
+// Could it be opened, as far as can be told without taking the port and without leaving a path behind? Somebody who
+// listens there already is no objection: it may be who asks.
+bool listener_check(const struct address *a, char *why, size_t why_max);
 
 // Accepts on an open listening socket.
 struct listener;

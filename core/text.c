@@ -56,6 +56,14 @@ void text_add_u64(struct text *t, uint64_t n) {
     text_add(t, slice_from(first, digits + sizeof digits));
 }
 
+void text_add_lines(struct text *t, const char *before, struct slice lines) {
+    while (lines.len > 0) {
+        text_add(t, slice_of(before));
+        text_add(t, slice_cut(&lines, '\n'));
+        text_add_char(t, '\n');
+    }
+}
+
 void text_printf(struct text *t, const char *format, ...) {
     char first_try[256];
     va_list args;

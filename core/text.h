@@ -25,6 +25,8 @@ void text_clear(struct text *t); // keeps the memory
 void text_add(struct text *t, struct slice s);
 void text_add_char(struct text *t, char c);
 void text_add_u64(struct text *t, uint64_t n);
+// Lines, each with `before` in front of it; NULL: as they are.
+void text_add_lines(struct text *t, const char *before, struct slice lines);
 void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct slice text_slice(const struct text *t);
 // NUL-terminated; valid until the next change.

@@ -29,22 +29,41 @@ void certificates_init(struct certificates *c, const struct config *config) {
     for (size_t i = 0; i < config->site_count; i++) {
         const struct site *site = config->sites[i];
         for (size_t k = 0; k < site->tls_count; k++)
-            c->at[c->count++] =
-                (struct tls_identity_conf){.cert = site->tls[k].cert,
-                                           .key = site->tls[k].key,
-                                           .site = site->name,
-                                           .allows_weak = site->tls[k].weak == WEAK_WARN};
+            c->at[c->count++] = (struct tls_identity_conf){
+                .cert = site->tls[k].cert,
+                .key = site->tls[k].key,
+                .site = site->name,
+                .label = label_new(&site->tls[k].place, "site", site->name),
+                .allows_weak = site->tls[k].weak == WEAK_WARN,
+            };
     }
+    c->label = label_new(&config->tls.place, "tls", NULL);
 }
 
 void certificates_fini(struct certificates *c) {
+    for (size_t i = 0; i < c->count; i++) free((char *)c->at[i].label);
+    free(c->label);
     free(c->at);
     *c = (struct certificates){0};
+}
+
+char *label_new(const struct place *place, const char *word, const char *name) {
+    if (!place->file) return NULL; // not declared
+    struct text label;
+    text_init(&label, PROBLEM_MAX);
+    text_printf(&label, "%s:%d: %s", place->file, place->line, word);
+    if (name) text_printf(&label, " \"%s\"", name);
+    text_add(&label, SLICE(": "));
+    char *copy = strdup(text_string(&label));
+    CHECK(copy);
+    text_fini(&label);
+    return copy;
 }
 
 struct tls_server_conf certificates_conf(const struct certificates *c, void *ticket_keys) {
     const struct tls_conf *tls = &c->config->tls;
     return (struct tls_server_conf){.certificates = tls->certificates,
+                                    .label = c->label,
                                     .identities = c->at,
                                     .identity_count = c->count,
                                     .profile = tls->profile,
@@ -64,7 +83,8 @@ void certificates_keep_old(const struct certificates *c, struct files *files,
     const char *const *paths;
     size_t count = files_glob(files, pattern, &paths);
     for (size_t i = 0; i < count; i++)
-        keep_old(files, old, &(struct tls_identity_conf){.cert = paths[i]}, problems);
+        keep_old(files, old, &(struct tls_identity_conf){.cert = paths[i], .label = c->label},
+                 problems);
 }
 
 static void keep_old(struct files *files, const struct files *old,
@@ -75,8 +95,8 @@ static void keep_old(struct files *files, const struct files *old,
         restore(files, old, identity->cert);
         if (identity->key) restore(files, old, identity->key);
         text_add(problems, text_slice(&why));
-        text_printf(problems, "%s: the certificate that was loaded before is kept\n",
-                    identity->cert);
+        text_printf(problems, "%s%s: the certificate that was loaded before is kept\n",
+                    identity->label ? identity->label : "", identity->cert);
     }
     text_fini(&why);
 }
@@ -122,9 +142,9 @@ bool certificates_keep_gone(const struct certificates *c, struct files *files,
         restore(files, old, paths[i]);
         files_add_match(files, pattern, paths[i]);
         text_printf(problems,
-                    "%s: has gone, but site \"%s\" has no other certificate; the one that was "
+                    "%s%s: has gone, but site \"%s\" has no other certificate; the one that was "
                     "loaded before is kept\n",
-                    paths[i], site->name);
+                    c->label ? c->label : "", paths[i], site->name);
         any = true;
     }
     return any;

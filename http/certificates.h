@@ -8,14 +8,18 @@
 #include "routing/config.h"
 #include "tls/tls.h"
 
-// The certificates that the sites of a route file name. Strings are the config's.
+// The certificates that the sites of a route file name. Strings are the config's but for the labels.
 struct certificates {
     const struct config *config;
+    char *label; // of the word tls
     struct tls_identity_conf *at;
     size_t count;
 };
 void certificates_init(struct certificates *c, const struct config *config);
 void certificates_fini(struct certificates *c);
+
+// "FILE:LINE: WORD "NAME": ", in front of what is said of it; the caller frees. NULL: of nothing that was declared.
+char *label_new(const struct place *place, const char *word, const char *name);
 
 // What the settings of the route file make of them. Borrows from both.
 struct tls_server_conf certificates_conf(const struct certificates *c, void *ticket_keys);

@@ -95,9 +95,11 @@ static void build_clients(struct generation *g, struct text *problems) {
         if (!speaks_tls(p)) continue;
         g->clients[i] = find_alike(g, i);
         if (g->clients[i]) continue;
-        struct tls_client_conf conf = {.ca_file = p->backend.tls_ca,
-                                       .verifies = p->backend.tls_verifies};
+        char *label = label_new(&p->place, "pool", p->name);
+        struct tls_client_conf conf = {
+            .ca_file = p->backend.tls_ca, .label = label, .verifies = p->backend.tls_verifies};
         g->clients[i] = tls_client_new(g->files, &conf, problems);
+        free(label);
     }
 }
 

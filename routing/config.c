@@ -17,6 +17,7 @@ static void add_default_listen(struct loader *l);
 static void *keep(struct loader *l, const struct pointers *list);
 
 void loader_finish(struct loader *l) {
+    struct conf_spot file = {.file = l->config->path};
     if (l->open_site.line)
         conf_error(l->conf, &l->open_site, "needs a table behind its name: site \"%s\" { ... }",
                    l->open_site.name);
@@ -24,6 +25,8 @@ void loader_finish(struct loader *l) {
     finish_pools(l);
     finish_keys(l);
     finish_sites(l);
+    if (l->listens.count == 0 && l->site_count == 0 && conf_error_count(l->conf) == 0)
+        conf_error(l->conf, &file, "declares neither listen nor site: it would serve nothing");
     if (l->listens.count == 0) add_default_listen(l);
     struct config *c = l->config;
     c->listen_count = l->listens.count;
@@ -51,10 +54,7 @@ static void finish_old_format(struct loader *l) {
                                          : "backendPort");
         return;
     }
-    struct listen_conf settings = {.place = place_of(&l->old_format)};
-    conf_set_defaults(&LISTEN_SETTINGS, &settings);
-    conf_set_defaults(&LISTEN_LIMITS_SETTINGS, &settings);
-    conf_set_defaults(&LISTEN_TIMEOUT_SETTINGS, &settings);
+    struct listen_conf settings = listen_defaults(&l->old_format);
     listen_add(l, &l->old_format, slice_of(l->listen_port), false, &settings);
     struct slice address = slice_of(l->backend_address);
     bool is_v6 = slice_find(address, ':') >= 0 && address.at[0] != '[';
@@ -114,10 +114,7 @@ static void finish_sites(struct loader *l) {
 // A file that only has sites listens where the web is.
 static void add_default_listen(struct loader *l) {
     struct conf_spot spot = {.file = l->config->path, .word = "listen"};
-    struct listen_conf settings = {.place = place_of(&spot)};
-    conf_set_defaults(&LISTEN_SETTINGS, &settings);
-    conf_set_defaults(&LISTEN_LIMITS_SETTINGS, &settings);
-    conf_set_defaults(&LISTEN_TIMEOUT_SETTINGS, &settings);
+    struct listen_conf settings = listen_defaults(&spot);
     listen_add(l, &spot, SLICE("80"), false, &settings);
 }
 

@@ -12,53 +12,11 @@
 #include "core/files.h"
 #include "core/slice.h"
 #include "core/text.h"
+#include "routing/listen.h"
 #include "routing/policy.h"
 
 // One loaded route file (ROUTES): plain structs, immutable once loaded but for the live part of pools. Strings are the
 // config's and NUL-terminated. Every struct that a line of the file made knows its place.
-
-struct place {
-    const char *file;
-    int line;
-};
-
-// One address to accept clients on. `listen` may be called several times; each address becomes one of these.
-struct listen_conf {
-    struct place place;
-    struct address address;
-    char *text; // as the log says it
-    bool is_tls;
-    bool redirects; // a plain port sends to HTTPS where the name has a certificate
-    bool
-        has_proxy_header; // clients begin with a PROXY protocol header (only believed from `trust`, else refused)
-    struct networks trust; // whose X-Forwarded-* and PROXY headers are believed
-    // limits that hold before a site is known
-    unsigned head_ms, keepalive_ms, handshake_ms;
-    unsigned keepalive_requests;
-    size_t line_bytes, head_bytes;
-    unsigned field_count;
-    unsigned max_connections; // per worker; 0: from the descriptor limit
-};
-
-struct tls_conf {
-    struct place place;
-    char *certificates; // directory with *.pem, or NULL
-    char *
-        default_name; // the certificate for names without one (and clients without SNI); NULL: the first site's
-    bool strict_sni; // refuse names without a certificate
-    char *profile;   // "intermediate" or "modern"
-    bool has_tickets;
-};
-
-struct log_conf {
-    char *access; // path, "stdout" or "off"
-    char *errors; // path or "stderr"
-    char *level;  // "debug" "info" "warn" "error"
-};
-
-struct admin_conf {
-    char *socket; // path of the unix socket, or NULL
-};
 
 // The ways of choosing a member: rows of balances.def.
 enum balance {

@@ -97,5 +97,6 @@ struct pool *pool_add_address(struct loader *l, const struct conf_spot *at, cons
 int word_test(struct lua_State *L);
 // lua_listen.c
 int word_listen(struct lua_State *L);
+struct listen_conf listen_defaults(const struct conf_spot *at);
 void listen_add(struct loader *l, const struct conf_spot *at, struct slice text, bool is_tls,
                 const struct listen_conf *settings);

@@ -3,9 +3,14 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "routing/loader.h"
 #include "routing/settings.h"
+
+// Who started rsp and his group; the same for the admin socket.
+enum { UNIX_MODE = 0660 };
 
 struct reading {
     struct loader *loader;
@@ -17,19 +22,20 @@ static void read_part(struct loader *l, lua_State *L, const struct conf_spot *at
                       const struct conf_table *t, struct listen_conf *out);
 static void read_addresses(struct loader *l, lua_State *L, const struct conf_spot *at,
                            const char *key, const struct listen_conf *settings);
+static void read_mode(struct loader *l, lua_State *L, const struct conf_spot *at,
+                      struct listen_conf *out);
+static bool has_unix_socket(const struct loader *l, size_t first);
 static bool add_address(void *arg, const struct conf_spot *at, struct slice text);
 
 int word_listen(struct lua_State *L) {
     struct loader *l = loader_of(L);
     struct conf_spot spot = loader_spot(l, L, "listen", NULL);
-    struct listen_conf settings = {.place = place_of(&spot)};
-    conf_set_defaults(&LISTEN_SETTINGS, &settings);
-    conf_set_defaults(&LISTEN_LIMITS_SETTINGS, &settings);
-    conf_set_defaults(&LISTEN_TIMEOUT_SETTINGS, &settings);
+    struct listen_conf settings = listen_defaults(&spot);
     conf_read(l->conf, L, 1, &spot, &LISTEN_SETTINGS, &settings);
     if (lua_type(L, 1) != LUA_TTABLE) return 0;
     read_part(l, L, &spot, "limits", &LISTEN_LIMITS_SETTINGS, &settings);
     read_part(l, L, &spot, "timeout", &LISTEN_TIMEOUT_SETTINGS, &settings);
+    read_mode(l, L, &spot, &settings);
     if (settings.has_proxy_header && settings.trust.count == 0)
         conf_error_of_key(l->conf, &spot, "proxy_protocol",
                           "proxy_protocol needs trust = { ... }: whose header is believed");
@@ -38,7 +44,17 @@ int word_listen(struct lua_State *L) {
     read_addresses(l, L, &spot, "https", &settings);
     if (l->listens.count == before && conf_error_count(l->conf) == errors)
         conf_error(l->conf, &spot, "needs http or https: where to listen");
+    else if ((settings.mode != UNIX_MODE || settings.group) && !has_unix_socket(l, before))
+        conf_error(l->conf, &spot, "'mode' and 'group' are for unix sockets, and there is none");
     return 0;
+}
+
+struct listen_conf listen_defaults(const struct conf_spot *at) {
+    struct listen_conf settings = {.place = place_of(at), .mode = UNIX_MODE};
+    conf_set_defaults(&LISTEN_SETTINGS, &settings);
+    conf_set_defaults(&LISTEN_LIMITS_SETTINGS, &settings);
+    conf_set_defaults(&LISTEN_TIMEOUT_SETTINGS, &settings);
+    return settings;
 }
 
 void listen_add(struct loader *l, const struct conf_spot *at, struct slice text, bool is_tls,
@@ -70,6 +86,26 @@ static void read_part(struct loader *l, lua_State *L, const struct conf_spot *at
     struct conf_spot spot = {.up = at, .key = key};
     if (lua_getfield(L, 1, key) != LUA_TNIL) conf_read(l->conf, L, -1, &spot, t, out);
     lua_pop(L, 1);
+}
+
+// "0660". A number would be read as decimal, so it is refused.
+static void read_mode(struct loader *l, lua_State *L, const struct conf_spot *at,
+                      struct listen_conf *out) {
+    int type = lua_getfield(L, 1, "mode");
+    const char *text = type == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    size_t len = strspn(text, "01234567");
+    bool is_good = len >= 3 && len <= 4 && !text[len] && strtoul(text, NULL, 8) <= 0777;
+    if (is_good)
+        out->mode = (unsigned)strtoul(text, NULL, 8);
+    else if (type != LUA_TNIL)
+        conf_error_of_key(l->conf, at, "mode", "mode needs a string such as \"0660\"");
+    lua_pop(L, 1);
+}
+
+static bool has_unix_socket(const struct loader *l, size_t first) {
+    for (size_t i = first; i < l->listens.count; i++)
+        if (((struct listen_conf *)l->listens.at[i])->address.any.sa_family == AF_UNIX) return true;
+    return false;
 }
 
 // A number, a string or a list of both.

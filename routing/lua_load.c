@@ -21,6 +21,7 @@ static int set_words(lua_State *L);
 static int on_assign(lua_State *L);
 static int word_tls(lua_State *L);
 static int word_log(lua_State *L);
+static char *log_path(struct loader *l, char *name);
 static int word_admin(lua_State *L);
 static int read_once(lua_State *L, const char *word, struct conf_spot *declared,
                      const struct conf_table *t, void *out);
@@ -213,12 +214,31 @@ static int word_tls(lua_State *L) {
 
 static int word_log(lua_State *L) {
     struct loader *l = loader_of(L);
-    return read_once(L, "log", &l->log, &LOG_SETTINGS, &l->config->log);
+    struct log_conf *log = &l->config->log;
+    read_once(L, "log", &l->log, &LOG_SETTINGS, log);
+    log->place = place_of(&l->log);
+    log->access = log_path(l, log->access);
+    log->errors = log_path(l, log->errors);
+    if (strcmp(log->errors, "off") == 0)
+        conf_error_of_key(l->conf, &l->log, "errors",
+                          "errors cannot be off; level = \"error\" says the least");
+    return 0;
+}
+
+static char *log_path(struct loader *l, char *name) {
+    static const char *const words[] = {"stdout", "stderr", "off"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(name, words[i]) == 0) return name;
+    return loader_beside(l, name);
 }
 
 static int word_admin(lua_State *L) {
     struct loader *l = loader_of(L);
-    return read_once(L, "admin", &l->admin, &ADMIN_SETTINGS, &l->config->admin);
+    struct admin_conf *admin = &l->config->admin;
+    read_once(L, "admin", &l->admin, &ADMIN_SETTINGS, admin);
+    admin->place = place_of(&l->admin);
+    if (admin->socket) admin->socket = loader_beside(l, admin->socket);
+    return 0;
 }
 
 static int read_once(lua_State *L, const char *word, struct conf_spot *declared,

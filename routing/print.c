@@ -48,6 +48,7 @@ static void print_listen(const struct listen_conf *l, struct text *out) {
     conf_print_string(out, slice_of(l->text));
     text_add(out, SLICE(", "));
     conf_print(&LISTEN_SETTINGS, l, true, out);
+    if (l->address.any.sa_family == AF_UNIX) text_printf(out, ", mode = \"%04o\"", l->mode);
     text_add(out, SLICE(",\n  limits = { "));
     conf_print(&LISTEN_LIMITS_SETTINGS, l, true, out);
     text_add(out, SLICE(" },\n  timeout = { "));

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,9 @@
 #include "core/check.h"
 #include "core/listener.h"
 #include "core/log.h"
+#include "server/log_files.h"
 
-enum { BACKLOG = 4096, ADMIN_MODE = 0660, LOG_MODE = 0640 };
+enum { BACKLOG = 4096, ADMIN_MODE = 0660 };
 
 static bool loses_all_certificates(const struct generation *g, const struct generation *old,
                                    struct text *errors);
@@ -24,14 +26,20 @@ static bool open_listeners(struct edition *e, const struct edition *old, struct 
 static int open_listener(const struct listen_conf *l, const struct edition *old,
                          struct text *errors);
 static bool open_admin(struct edition *e, const struct edition_conf *conf, struct text *errors);
-static int open_admin_socket(const char *path, const struct edition *old, char *why,
-                             size_t why_max);
-static bool open_logs(struct edition *e, struct text *errors);
-static int open_log(const char *path, struct text *errors);
+static bool admin_address(const char *path, struct address *out, char *why, size_t why_max);
+static bool check_sockets(const struct config *c, struct text *errors);
+static void say_admin(const struct admin_conf *admin, const char *why, struct text *errors);
+static bool group_of(const struct listen_conf *l, gid_t *gid, struct text *errors);
+static void permit(const char *path, mode_t mode, gid_t gid);
 static int copy_of(int fd);
 static void remove_path(const struct address *a);
 static bool has_address(const struct edition *e, const struct address *a);
 static void close_fd(int fd);
+
+// An abstract name (first byte 0) is no path.
+static bool has_path(const struct address *a) {
+    return a->any.sa_family == AF_UNIX && a->local.sun_path[0];
+}
 
 enum edition_result edition_new(const struct edition_conf *conf, struct edition **out,
                                 struct text *errors, struct text *problems) {
@@ -49,12 +57,17 @@ enum edition_result edition_new(const struct edition_conf *conf, struct edition 
     *e = (struct edition){
         .generation = g, .packed_fd = -1, .admin_fd = -1, .access_fd = -1, .error_fd = -1};
     if (!pack(e, errors) || !open_listeners(e, conf->old, errors) || !open_admin(e, conf, errors) ||
-        !open_logs(e, errors)) {
+        !log_files_open(&g->config->log, &e->access_fd, &e->error_fd, errors)) {
         edition_free(e, conf->old);
         return EDITION_FAILED;
     }
     *out = e;
     return EDITION_GOOD;
+}
+
+enum edition_result edition_check(const struct generation *g, struct text *errors) {
+    bool is_good = check_sockets(g->config, errors);
+    return log_files_check(&g->config->log, errors) && is_good ? EDITION_GOOD : EDITION_FAILED;
 }
 
 // A folder that was mistyped must not take HTTPS away: plain ports would serve in clear what they sent to HTTPS before.
@@ -95,6 +108,8 @@ static bool open_listeners(struct edition *e, const struct edition *old, struct 
 
 static int open_listener(const struct listen_conf *l, const struct edition *old,
                          struct text *errors) {
+    gid_t gid;
+    if (!group_of(l, &gid, errors)) return -1;
     const struct config *c = old ? old->generation->config : NULL;
     for (size_t i = 0; c && i < c->listen_count; i++)
         if (address_equals(&c->listens[i].address, &l->address)) return copy_of(old->listen_fds[i]);
@@ -104,15 +119,49 @@ static int open_listener(const struct listen_conf *l, const struct edition *old,
     return fd;
 }
 
+// False: the group is not known. (gid_t)-1: as it comes.
+static bool group_of(const struct listen_conf *l, gid_t *gid, struct text *errors) {
+    struct group *named = l->group ? getgrnam(l->group) : NULL;
+    *gid = named ? named->gr_gid : (gid_t)-1;
+    if (!l->group || named) return true;
+    text_printf(errors, "%s:%d: listen: group: there is no group \"%s\" on this machine\n",
+                l->place.file, l->place.line, l->group);
+    return false;
+}
+
+void edition_permit(const struct edition *e) {
+    const struct config *c = e->generation->config;
+    for (size_t i = 0; i < c->listen_count; i++) {
+        const struct listen_conf *l = &c->listens[i];
+        struct text unused;
+        gid_t gid = (gid_t)-1;
+        text_init(&unused, 1024);
+        if (has_path(&l->address) && group_of(l, &gid, &unused))
+            permit(l->address.local.sun_path, l->mode, gid);
+        text_fini(&unused);
+    }
+    if (e->admin_path) permit(e->admin_path, ADMIN_MODE, (gid_t)-1);
+}
+
+static void permit(const char *path, mode_t mode, gid_t gid) {
+    if ((gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) != 0) || chmod(path, mode) != 0)
+        log_error("%s: nobody else may connect: %s", path, strerror(errno));
+}
+
 // Only a path that the route file names must work: there may be several rsp on one machine.
 static bool open_admin(struct edition *e, const struct edition_conf *conf, struct text *errors) {
     const char *named = e->generation->config->admin.socket;
     const char *path = named ? named : conf->default_admin;
     char why[256];
     if (!path) return true;
-    e->admin_fd = open_admin_socket(path, conf->old, why, sizeof why);
+    bool is_there = conf->old && conf->old->admin_path && strcmp(conf->old->admin_path, path) == 0;
+    struct address a;
+    if (is_there)
+        e->admin_fd = copy_of(conf->old->admin_fd);
+    else if (admin_address(path, &a, why, sizeof why))
+        e->admin_fd = listener_open(&a, BACKLOG, why, sizeof why);
     if (e->admin_fd < 0 && named) {
-        text_printf(errors, "admin socket: %s\n", why);
+        say_admin(&e->generation->config->admin, why, errors);
         return false;
     }
     if (e->admin_fd < 0) {
@@ -121,57 +170,56 @@ static bool open_admin(struct edition *e, const struct edition_conf *conf, struc
     }
     e->admin_path = strdup(path);
     CHECK(e->admin_path);
-    if (chmod(path, ADMIN_MODE) != 0) log_warn("%s: %s", path, strerror(errno));
     return true;
 }
 
-static int open_admin_socket(const char *path, const struct edition *old, char *why,
-                             size_t why_max) {
-    if (old && old->admin_path && strcmp(old->admin_path, path) == 0) return copy_of(old->admin_fd);
+static bool admin_address(const char *path, struct address *out, char *why, size_t why_max) {
     char text[ADDRESS_TEXT_MAX];
-    struct address a;
     int n = snprintf(text, sizeof text, "unix:%s", path);
-    if (n < (int)sizeof text && address_parse(slice_of(text), &a))
-        return listener_open(&a, BACKLOG, why, why_max);
-    snprintf(why, why_max, "%s: the path is too long", path);
-    return -1;
+    if (n < (int)sizeof text && address_parse(slice_of(text), out)) return true;
+    snprintf(why, why_max, "%s: no path of a socket, or too long for one", path);
+    return false;
+}
+
+static void say_admin(const struct admin_conf *admin, const char *why, struct text *errors) {
+    text_printf(errors, "%s:%d: admin: socket: %s\n", admin->place.file, admin->place.line, why);
+}
+
+static bool check_sockets(const struct config *c, struct text *errors) {
+    bool is_good = true;
+    char why[256];
+    gid_t gid;
+    struct address a;
+    for (size_t i = 0; i < c->listen_count; i++) {
+        const struct listen_conf *l = &c->listens[i];
+        if (!listener_check(&l->address, why, sizeof why)) {
+            text_printf(errors, "%s:%d: %s\n", l->place.file, l->place.line, why);
+            is_good = false;
+        }
+        is_good = group_of(l, &gid, errors) && is_good;
+    }
+    const char *admin = c->admin.socket;
+    if (!admin ||
+        (admin_address(admin, &a, why, sizeof why) && listener_check(&a, why, sizeof why)))
+        return is_good;
+    say_admin(&c->admin, why, errors);
+    return false;
 }
 
 // --- logs ---
 
-static bool open_logs(struct edition *e, struct text *errors) {
-    const struct log_conf *log = &e->generation->config->log;
-    bool is_off = !log->access || strcmp(log->access, "off") == 0;
-    if (!is_off)
-        e->access_fd =
-            strcmp(log->access, "stdout") == 0 ? copy_of(1) : open_log(log->access, errors);
-    bool is_stderr = !log->errors || strcmp(log->errors, "stderr") == 0;
-    e->error_fd = is_stderr ? copy_of(2) : open_log(log->errors, errors);
-    return (is_off || e->access_fd >= 0) && e->error_fd >= 0;
-}
-
-static int open_log(const char *path, struct text *errors) {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, LOG_MODE);
-    if (fd < 0) text_printf(errors, "log: %s: %s\n", path, strerror(errno));
-    return fd;
-}
-
 bool edition_reopen_logs(struct edition *e) {
-    struct edition fresh = {.generation = e->generation, .access_fd = -1, .error_fd = -1};
+    int access_fd, error_fd;
     struct text errors;
     text_init(&errors, 4096);
-    bool good = open_logs(&fresh, &errors);
+    bool good = log_files_open(&e->generation->config->log, &access_fd, &error_fd, &errors);
+    if (!good) log_error("the logs stay as they are: %s", text_string(&errors));
+    close_fd(good ? e->access_fd : access_fd);
+    close_fd(good ? e->error_fd : error_fd);
     if (good) {
-        int access_fd = e->access_fd, error_fd = e->error_fd;
-        e->access_fd = fresh.access_fd;
-        e->error_fd = fresh.error_fd;
-        fresh.access_fd = access_fd;
-        fresh.error_fd = error_fd;
-    } else {
-        log_error("the logs stay as they are: %s", text_string(&errors));
+        e->access_fd = access_fd;
+        e->error_fd = error_fd;
     }
-    close_fd(fresh.access_fd);
-    close_fd(fresh.error_fd);
     text_fini(&errors);
     return good;
 }
@@ -229,9 +277,9 @@ static bool has_address(const struct edition *e, const struct address *a) {
     return false;
 }
 
-// Nobody listens on it any more; an abstract name (first byte 0) has no path.
+// Nobody listens on it any more.
 static void remove_path(const struct address *a) {
-    if (a->any.sa_family == AF_UNIX && a->local.sun_path[0]) unlink(a->local.sun_path);
+    if (has_path(a)) unlink(a->local.sun_path);
 }
 
 static int copy_of(int fd) {

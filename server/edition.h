@@ -32,6 +32,11 @@ struct edition_conf {
 // Loads, checks, opens. On failure nothing stays open, *out is NULL and `errors` has all reasons.
 enum edition_result edition_new(const struct edition_conf *conf, struct edition **out,
                                 struct text *errors, struct text *problems);
+// Could a start open what this generation names? Nothing is opened for long, nothing is made (rsp -t).
+enum edition_result edition_check(const struct generation *g, struct text *errors);
+// Lets in on the unix sockets whom the route file lets in; until then only the starting user may connect. Says in the log
+// where that fails.
+void edition_permit(const struct edition *e);
 // Closes what is its own; paths of unix sockets that `kept` (may be NULL) does not use are removed.
 void edition_free(struct edition *e, const struct edition *kept);
 

@@ -100,6 +100,7 @@ int reload_start(struct reload *r, struct text *errors, struct text *problems) {
     case EDITION_FAILED: return EXIT_FAILED;
     case EDITION_GOOD: break;
     }
+    edition_permit(r->edition);
     use_log(r->edition);
     log_lines(LOG_LEVEL_WARN, text_slice(problems));
     roster_set_edition(r->roster, r->edition);
@@ -193,6 +194,7 @@ static void commit(struct reload *r) {
     r->last = r->edition;
     r->edition = r->next;
     r->next = NULL;
+    edition_permit(r->edition);
     use_log(r->edition);
     enter(r, RELOAD_SWITCHING);
     timer_set(&r->too_long, ANSWERS_MS);

@@ -17,7 +17,8 @@
 #include "tls/wire.h"
 
 // Sessions are kept in a table that maps a name to one place; a newer one drives out what stands there.
-#define SESSION_PLACES 1024
+#define SESSION_PLACES     1024
+#define PROBLEMS_BYTES_MAX 16000
 
 struct kept_session {
     char *name; // NULL: empty
@@ -50,7 +51,12 @@ struct tls_client *tls_client_new(struct files *files, const struct tls_client_c
     SSL_CTX_set_session_cache_mode(t->settings, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(t->settings, on_new_session);
     CHECK(SSL_CTX_set_alpn_protos(t->settings, (const unsigned char *)"\x08http/1.1", 9) == 0);
-    if (!conf->verifies || load_trust(t, files, conf, problems)) return t;
+    struct text said;
+    text_init(&said, PROBLEMS_BYTES_MAX);
+    bool is_good = !conf->verifies || load_trust(t, files, conf, &said);
+    text_add_lines(problems, conf->label, text_slice(&said));
+    text_fini(&said);
+    if (is_good) return t;
     tls_client_free(t);
     return NULL;
 }

@@ -12,9 +12,12 @@
 #include "tls/chain/serve.h"
 #include "tls/pem.h"
 
-#define WHY_BYTES_MAX   1000
-#define NOTES_BYTES_MAX 4000
+#define WHY_BYTES_MAX      1000
+#define NOTES_BYTES_MAX    4000
+#define PROBLEMS_BYTES_MAX 16000
 
+static bool load(struct identity *id, struct files *files, const struct tls_identity_conf *conf,
+                 struct text *problems);
 static bool read_files(struct identity *id, struct files *files,
                        const struct tls_identity_conf *conf, struct pem *pem,
                        struct text *problems);
@@ -35,6 +38,16 @@ static int merit_of(const X509 *cert);
 
 bool identity_load(struct identity *id, struct files *files, const struct tls_identity_conf *conf,
                    struct text *problems) {
+    struct text said;
+    text_init(&said, PROBLEMS_BYTES_MAX);
+    bool is_good = load(id, files, conf, &said);
+    text_add_lines(problems, conf->label, text_slice(&said));
+    text_fini(&said);
+    return is_good;
+}
+
+static bool load(struct identity *id, struct files *files, const struct tls_identity_conf *conf,
+                 struct text *problems) {
     struct pem pem = {0};
     struct text why;
     *id = (struct identity){.path = strdup(conf->cert), .kind = KEY_OTHER};
@@ -44,11 +57,7 @@ bool identity_load(struct identity *id, struct files *files, const struct tls_id
     bool is_read = read_files(id, files, conf, &pem, problems);
     bool is_good = is_read && is_fit(id, &pem, conf, &why);
     if (is_good) note_chain(id, &pem);
-    if (is_read && !is_good) {
-        text_printf(problems, "%s: %s", conf->cert, text_string(&why));
-        if (conf->site) text_printf(problems, " (site \"%s\")", conf->site);
-        text_add_char(problems, '\n');
-    }
+    if (is_read && !is_good) text_printf(problems, "%s: %s\n", conf->cert, text_string(&why));
     text_fini(&why);
     pem_fini(&pem);
     ERR_clear_error();

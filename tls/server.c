@@ -1,9 +1,11 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/check.h"
 #include "core/hostname.h"
@@ -132,12 +134,14 @@ static void load_directory(struct tls_server *t, struct files *files,
     const char *const *paths = NULL;
     size_t count = files_glob(files, pattern, &paths);
     if (count == 0)
-        text_printf(problems,
-                    "%s: no *.pem file in it; put each certificate with its key and chain there\n",
-                    conf->certificates);
+        text_printf(problems, "%s%s: %s; put each certificate with its key and chain there\n",
+                    conf->label ? conf->label : "", conf->certificates,
+                    access(conf->certificates, R_OK | X_OK) == 0 ? "no *.pem file in it"
+                                                                 : strerror(errno));
     for (size_t i = 0; i < count; i++) {
         if (is_named_by_site(conf, paths[i])) continue;
-        load_one(t, files, &(struct tls_identity_conf){.cert = paths[i]}, problems);
+        load_one(t, files, &(struct tls_identity_conf){.cert = paths[i], .label = conf->label},
+                 problems);
     }
 }
 
@@ -229,9 +233,9 @@ static void choose_fallback(struct tls_server *t, const struct tls_server_conf *
         }
         text_printf(
             problems,
-            "no usable certificate has the default name \"%s\"; names without a certificate "
+            "%sno usable certificate has the default name \"%s\"; names without a certificate "
             "are refused\n",
-            conf->default_name);
+            conf->label ? conf->label : "", conf->default_name);
     } else if (t->identity_count > 0) {
         const struct identity *only[KEY_KINDS] = {NULL}, *id = t->identities[0];
         const struct name_entry *e =

@@ -15,11 +15,14 @@
 // One certificate with its key. cert may hold key and chain as well (then key is NULL). Names of files in the set.
 struct tls_identity_conf {
     const char *cert, *key;
-    const char *site; // for messages; NULL: from the directory
+    const char *site; // NULL: from the directory
+    const char *
+        label; // stands before what is said of it ("rsp.lua:5: site \"a.example\": "); NULL: nothing
     bool allows_weak; // SHA-1 or short keys in it are said, and it is served all the same
 };
 struct tls_server_conf {
     const char *certificates; // directory: every *.pem in it; NULL: none
+    const char *label;        // before what is said of the directory and the default; NULL: nothing
     const struct tls_identity_conf
         *identities; // those that sites name; their sites use them whatever names they carry
     size_t identity_count;
@@ -54,6 +57,7 @@ void tls_tickets_rotate(
 // --- as a client (backends) ---
 struct tls_client_conf {
     const char *ca_file; // NULL: the system's store
+    const char *label;   // before what is said of it; NULL: nothing
     bool verifies;
 };
 struct tls_client;

@@ -28,7 +28,8 @@ static const char HELP[] =
     "\n"
     "Signals: HUP loads the route file anew, USR1 opens the logs anew, TERM and INT let\n"
     "all that goes on end within 30 s (a second one cuts it). See also rspctl(8).\n"
-    "Exit status: 0 good, 1 failed while running, 2 usage, 78 bad configuration.\n";
+    "Exit status: 0 good, 1 failed while running, 2 usage, 3 good with problems (-t, -T),\n"
+    "78 bad configuration.\n";
 
 enum { OPTION_PID_FILE = 256, OPTION_WORKERS, OPTION_FOREGROUND, OPTION_HELP };
 enum wish { WISH_SERVE, WISH_CHECK, WISH_PRINT, WISH_VERSIONS };

@@ -6,43 +6,52 @@
 #include "core/versions.h"
 #include "http/generation.h"
 #include "http/message/parser.h"
+#include "server/edition.h"
 #include "tools/rsp.h"
 
 enum { TEXT_MAX = 4 << 20 };
 
-static struct generation *load(const char *file);
+static int load(const char *file, struct generation **out);
 
+// The status is the one that a start would end with.
 int rsp_check(const char *file) {
-    struct generation *g = load(file);
-    if (!g) return EXIT_CONFIG;
-    printf("%s: OK\n", file);
+    struct generation *g;
+    int status = load(file, &g);
+    if (status == EXIT_GOOD) printf("%s: OK\n", file);
+    if (status == EXIT_PROBLEMS) printf("%s: OK, with the problems that are said above\n", file);
     generation_unref(g);
-    return EXIT_GOOD;
+    return status;
 }
 
 int rsp_print(const char *file) {
-    struct generation *g = load(file);
-    if (!g) return EXIT_CONFIG;
+    struct generation *g;
+    int status = load(file, &g);
+    if (!g) return status;
     struct text out;
     text_init(&out, TEXT_MAX);
     config_print(g->config, &out);
     fputs(text_string(&out), stdout);
     text_fini(&out);
     generation_unref(g);
-    return EXIT_GOOD;
+    return status;
 }
 
-// Errors and problems go to stderr.
-static struct generation *load(const char *file) {
+// Errors and problems go to stderr. *out is NULL when nothing was loaded; else it is the caller's, whatever the status.
+static int load(const char *file, struct generation **out) {
     struct text errors, problems;
     text_init(&errors, TEXT_MAX);
     text_init(&problems, TEXT_MAX);
-    struct generation *g = generation_build(files_new(), file, 1, NULL, NULL, &errors, &problems);
+    *out = generation_build(files_new(), file, 1, NULL, NULL, &errors, &problems);
+    int status = problems.len > 0 ? EXIT_PROBLEMS : EXIT_GOOD;
+    if (!*out)
+        status = EXIT_CONFIG;
+    else if (edition_check(*out, &errors) != EDITION_GOOD)
+        status = EXIT_FAILED;
     fputs(text_string(&errors), stderr);
     fputs(text_string(&problems), stderr);
     text_fini(&errors);
     text_fini(&problems);
-    return g;
+    return status;
 }
 
 int rsp_say_versions(void) {

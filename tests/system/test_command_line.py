@@ -4,6 +4,7 @@
 """What rsp and rspctl say and with which status they end."""
 
 import contextlib
+import grp
 import os
 import re
 import shutil
@@ -11,20 +12,20 @@ import signal
 import socket
 import subprocess
 import tempfile
+import unittest
 
 from backends import always, answer
-from harness import SystemTest, can_connect, free_port, main, program, wait_until
+from harness import SystemTest, can_connect, free_port, main, program, require_build, wait_until
 import procfs
 from wire import get
 
-GOOD, FAILED, USAGE, UNREACHABLE, CONFIG = 0, 1, 2, 69, 78
+GOOD, FAILED, USAGE, PROBLEMS, UNREACHABLE, CONFIG = 0, 1, 2, 3, 69, 78
 
 
 class CommandLine(SystemTest):
     def setUp(self):
         for name in ("rsp", "rspctl"):
-            if not os.path.exists(program(name)):
-                self.skipTest("not built: " + name)
+            require_build(self, name)
         self.folder = tempfile.mkdtemp(prefix="rsp-test-")
         os.chmod(self.folder, 0o755)
         self.addCleanup(shutil.rmtree, self.folder, True)
@@ -90,6 +91,55 @@ class Asking(CommandLine):
                 self.assertRegex(err, r"rsp\.lua:1: .*'htp'")
                 self.assertRegex(err, r"rsp\.lua:2: ")
                 self.assertIn("2 errors", err)
+
+    def test_a_check_says_what_cannot_be_opened_with_its_line_and_makes_nothing(self):
+        os.mkdir(self.path("good"))
+        self.write("in the way", "good/taken.sock")
+        here, there = self.path("good"), self.path("none")
+        path = self.write(f'listen {{ http = {{ "unix:{there}/a.sock", "unix:{here}/taken.sock", "203.0.113.7:8080" }} }}\n'
+                          f'listen {{ http = "unix:{here}/b.sock", group = "nobody-has-it" }}\n'
+                          f'log {{ access = "{there}/access.log",\n  errors = "good" }}\n'
+                          f'admin {{ socket = "{there}/admin.sock" }}\nsite "*" {{ respond = {{ 200, "here" }} }}\n')
+        for option in ("-t", "-T"):
+            status, _, err = self.run_it(option, "-c", path)
+            self.assertEqual(status, FAILED, err)
+            for pattern in (rf"rsp\.lua:1: cannot listen on unix:{there}/a\.sock: No such file or directory",
+                            rf"rsp\.lua:1: cannot listen on unix:{here}/taken\.sock: File exists",
+                            r"rsp\.lua:1: cannot listen on 203\.0\.113\.7:8080: Cannot assign requested address",
+                            r'rsp\.lua:2: listen: group: there is no group "nobody-has-it"',
+                            rf"rsp\.lua:3: log: access: {there}/access\.log: No such file or directory",
+                            rf"rsp\.lua:3: log: errors: {here}: Is a directory",
+                            rf"rsp\.lua:5: admin: socket: cannot listen on unix:{there}/admin\.sock: No such file or directory"):
+                self.assertRegex(err, pattern)
+            self.assertEqual(len(err.splitlines()), 7, err)
+        self.assertEqual(os.listdir(here), ["taken.sock"])
+
+    def test_a_check_says_which_certificates_keys_and_authorities_are_not_there(self):
+        path = self.good_file(f'listen {{ https = "127.0.0.1:{free_port()}" }}\ntls {{ certificates = "{self.path("mistyped")}" }}\n'
+                              'site "a.example" { respond = { 200, "" }, tls = { cert = "a.pem" } }\n'
+                              'site "b.example" { to = pool "p" { "https://127.0.0.1:1", tls = { ca = "ca.pem" } } }\n')
+        status, out, err = self.run_it("-t", "-c", path)
+        self.assertEqual(status, PROBLEMS, err)
+        self.assertIn("OK", out)
+        for pattern in (r"rsp\.lua:4: tls: .*/mistyped: No such file or directory",
+                        r'rsp\.lua:5: site "a\.example": .*a\.pem: No such file', r'rsp\.lua:6: pool "p": .*ca\.pem: No such file'):
+            self.assertRegex(err, pattern)
+
+    def test_a_log_that_a_start_would_make_is_no_objection_and_is_not_made(self):
+        path = self.good_file(f'log {{ access = "access.log", errors = "{self.path("errors.log")}" }}\n')
+        self.assertEqual(self.run_it("-t", "-c", path)[::2], (GOOD, ""))
+        self.assertEqual(os.listdir(self.folder), ["rsp.lua"])
+
+    def test_a_running_rsp_is_no_objection_to_its_own_file(self):
+        rsp = self.rsp('site "*" { respond = { 200, "here" } }')
+        self.assertEqual(self.run_it("-t", "-c", rsp.path("rsp.lua"))[::2], (GOOD, ""))
+        self.assertEqual(get(rsp.http).body, b"here")
+
+    def test_a_file_that_declares_nothing_is_an_error(self):
+        for text in ("", "-- nothing\n", 'pool "p" { "127.0.0.1:1" }\n'):
+            status, _, err = self.run_it("-t", "-c", self.write(text))
+            self.assertEqual(status, CONFIG)
+            self.assertIn("rsp.lua: declares neither listen nor site", err)
 
     def test_a_file_that_is_not_there_is_status_78(self):
         status, _, err = self.run_it("-t", "-c", self.path("none.lua"))
@@ -174,16 +224,64 @@ class Starting(CommandLine):
         path = self.good_file('log { access = "/nowhere/at/all.log" }\n')
         status, _, err = self.run_it("-c", path)
         self.assertEqual(status, FAILED)
-        self.assertIn("/nowhere/at/all.log: No such file or directory", err)
+        self.assertRegex(err, r"rsp\.lua:3: log: access: /nowhere/at/all\.log: No such file or directory")
 
     def test_a_bad_certificate_is_a_line_and_no_failure(self):
         os.mkdir(self.path("certs"))
         self.write("nonsense", "certs/a.example.pem")
         path = self.good_file(f'listen {{ https = "127.0.0.1:{free_port()}" }}\ntls {{ certificates = "{self.path("certs")}" }}\n')
         status, out, err = self.run_it("-t", "-c", path)
-        self.assertEqual(status, GOOD, err)
+        self.assertEqual(status, PROBLEMS, err)
         self.assertIn("OK", out)
-        self.assertIn("a.example.pem", err)
+        self.assertRegex(err, r"rsp\.lua:4: tls: .*/certs/a\.example\.pem: ")
+
+
+class UnixSockets(CommandLine):
+    def listening(self, options=""):
+        return self.rsp(f'listen {{ http = "unix:{self.path("s.sock")}"{options} }}\nsite "*" {{ respond = {{ 200, "here" }} }}')
+
+    def mode(self):
+        return os.stat(self.path("s.sock")).st_mode & 0o7777
+
+    def test_a_unix_socket_is_for_its_owner_and_his_group(self):
+        self.listening()
+        self.assertEqual(self.mode(), 0o660)
+
+    def test_its_mode_can_be_set_and_changes_with_a_reload(self):
+        rsp = self.listening(', mode = "0666"')
+        self.assertEqual(self.mode(), 0o666)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.path("s.sock"))
+            s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            self.assertTrue(s.recv(4096).startswith(b"HTTP/1.1 200 "))
+        rsp.write_routes(f'listen {{ http = "unix:{self.path("s.sock")}", mode = "600" }}\nsite "*" {{ respond = {{ 200, "" }} }}')
+        self.assertEqual(rsp.reload()[0], 0)
+        self.assertEqual(self.mode(), 0o600)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can give it away")
+    def test_its_group_can_be_set(self):
+        self.listening(', group = "nogroup"')
+        self.assertEqual(os.stat(self.path("s.sock")).st_gid, grp.getgrnam("nogroup").gr_gid)
+
+    def test_what_is_wrong_with_mode_and_group_is_said(self):
+        for options, word in (('mode = 660', '"0660"'), ('mode = "0888"', '"0660"'), ('mode = "1777"', '"0660"'),
+                              ('group = 5', "string")):
+            path = self.write(f'listen {{ http = "unix:/tmp/s.sock", {options} }}\n')
+            status, _, err = self.run_it("-t", "-c", path)
+            self.assertEqual(status, CONFIG)
+            self.assertRegex(err, rf"rsp\.lua:1: listen: .*{word}")
+        self.assertIn("for unix sockets", self.run_it("-t", "-c", self.write('listen { http = 80, mode = "0666" }\n'))[2])
+
+
+class Stopping(CommandLine):
+    def test_a_clean_stop_warns_of_nothing(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            rsp = self.rsp('site "*" { respond = { 200, "here" } }', workers=2)
+            self.assertEqual(get(rsp.http).body, b"here")
+            for pid in rsp.workers() + rsp.children("control") + [rsp.process.pid]:  # as a terminal, or systemctl kill, does
+                os.kill(pid, number)
+            rsp.process.wait(30)
+            self.assertNotRegex(rsp.errors(), " (warn|error) ")
 
 
 class Quick(CommandLine):

@@ -1,0 +1,59 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/address.h"
+#include "core/conf.h"
+
+// What a route file says about rsp itself: the words listen, tls, log and admin. Part of struct config (routing/config.h).
+
+struct place {
+    const char *file;
+    int line;
+};
+
+// One address to accept clients on. `listen` may be called several times; each address becomes one of these.
+struct listen_conf {
+    struct place place;
+    struct address address;
+    char *text; // as the log says it
+    bool is_tls;
+    bool redirects; // a plain port sends to HTTPS where the name has a certificate
+    bool
+        has_proxy_header; // clients begin with a PROXY protocol header (only believed from `trust`, else refused)
+    struct networks trust; // whose X-Forwarded-* and PROXY headers are believed
+    // limits that hold before a site is known
+    unsigned head_ms, keepalive_ms, handshake_ms;
+    unsigned keepalive_requests;
+    size_t line_bytes, head_bytes;
+    unsigned field_count;
+    unsigned max_connections; // per worker; 0: from the descriptor limit
+    unsigned mode;            // of a unix socket
+    char *group;              // of a unix socket; NULL: as it comes
+};
+
+struct tls_conf {
+    struct place place;
+    char *certificates; // directory with *.pem, or NULL
+    // The certificate for names without one (and clients without SNI); NULL: the first site's.
+    char *default_name;
+    bool strict_sni; // refuse names without a certificate
+    char *profile;   // "intermediate" or "modern"
+    bool has_tickets;
+};
+
+struct log_conf {
+    struct place place;
+    char *access; // path, "stdout", "stderr" or "off"
+    char *errors; // path, "stdout" or "stderr"
+    char *level;  // "debug" "info" "warn" "error"
+};
+
+struct admin_conf {
+    struct place place;
+    char *socket; // path of the unix socket, or NULL
+};
