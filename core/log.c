@@ -65,6 +65,10 @@ enum log_level log_level_named(const char *name) {
     return LOG_LEVEL_INFO;
 }
 
+bool log_has_level(enum log_level level) {
+    return level >= log_state.least;
+}
+
 void log_set_role(const char *role) {
     log_state.role = role;
 }

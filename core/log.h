@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <stdbool.h>
+
 // The error log of the process: one line an event, with time, level, process role and pid. One of the
 // two globals of rsp (the other is the clock). Before log_set_fd() it writes to stderr.
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
@@ -12,7 +14,8 @@ void log_set_fd(int fd);
 void log_set_level(enum log_level least);
 // "debug", "info", "warn", "error"; anything else, and NULL, is info.
 enum log_level log_level_named(const char *name);
-void log_set_role(const char *role); // "supervisor", "control", "worker 3"; kept by pointer
+bool log_has_level(enum log_level level); // would a line of it be written?
+void log_set_role(const char *role);      // "supervisor", "control", "worker 3"; kept by pointer
 
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));

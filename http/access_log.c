@@ -25,6 +25,7 @@ enum {
     HOST_MAX = 255,
     NAME_MAX_BYTES = 120,
     WORD_MAX = 40,
+    SUBJECT_MAX = 200,
     GATHERED_MAX = 1 << 20,
     WRITE_EARLY = 64 << 10
 };
@@ -44,6 +45,7 @@ static size_t write_some(struct access_log *l, const char *at, size_t len);
 static void drop(struct access_log *l, size_t bytes, const char *why);
 static void add_combined(struct text *t, const struct access_entry *e);
 static void add_pairs(struct text *t, const struct access_entry *e);
+static void add_certificate(struct text *t, const struct access_entry *e);
 static void add_status(struct text *t, int status);
 static void add_pair(struct text *t, const char *key, struct slice value, size_t max);
 static void add_time(struct text *t, const char *key, uint64_t us);
@@ -171,7 +173,14 @@ static void add_pairs(struct text *t, const struct access_entry *e) {
     add_number(t, " out=", e->bytes_out);
     add_pair(t, " reason=", slice_of(e->reason), WORD_MAX);
     add_pair(t, " tls=", slice_of(e->tls), WORD_MAX);
+    if (e->certificate.len > 0) add_certificate(t, e);
     add_pair(t, " id=", e->request_id, WORD_MAX);
+}
+
+static void add_certificate(struct text *t, const struct access_entry *e) {
+    add_pair(t, " cert=", e->certificate, SUBJECT_MAX);
+    add_number(t, " cert_bits=", (uint64_t)e->certificate_bits);
+    add_number(t, " cert_path=", e->certificate_path);
 }
 
 // Always three digits.

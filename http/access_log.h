@@ -33,6 +33,10 @@ struct access_entry {
     uint64_t bytes_in, bytes_out; // on the client's wire, bodies as framed
     const char *reason;           // name of a row of fails.def; "-" when all went well
     const char *tls;              // "TLSv1.3"; "-" when plain
+    struct slice
+        certificate;      // the client's, its subject; empty: none, and nothing is written of it
+    int certificate_bits; // of the weakest signature of its path
+    unsigned certificate_path; // in certificates
     struct slice request_id;
 };
 void access_log_write(struct access_log *l, const struct access_entry *e);

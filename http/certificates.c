@@ -14,6 +14,12 @@ enum { PROBLEM_MAX = 4096 };
 
 static void keep_old(struct files *files, const struct files *old,
                      const struct tls_identity_conf *identity, struct text *problems);
+static void keep_old_rules(struct files *files, const struct files *old,
+                           const struct tls_client_rules *rules, struct text *problems);
+static bool were_good(const struct files *old, const struct tls_client_rules *rules);
+static void list_rules(struct certificates *c);
+static char *label_of_rules(const struct config *config, size_t number);
+static size_t rules_of(const void *config, struct slice name);
 static bool was_good(const struct files *old, const struct tls_identity_conf *identity);
 static void restore(struct files *files, const struct files *old, const char *path);
 static bool has_path(const char *const *paths, size_t count, const char *path);
@@ -38,12 +44,16 @@ void certificates_init(struct certificates *c, const struct config *config) {
             };
     }
     c->label = label_new(&config->tls.place, "tls", NULL);
+    list_rules(c);
 }
 
 void certificates_fini(struct certificates *c) {
     for (size_t i = 0; i < c->count; i++) free((char *)c->at[i].label);
     free(c->label);
     free(c->at);
+    for (size_t i = 0; i < c->config->client_rules_count; i++)
+        free((char *)c->client_rules[i].label);
+    free(c->client_rules);
     *c = (struct certificates){0};
 }
 
@@ -70,12 +80,46 @@ struct tls_server_conf certificates_conf(const struct certificates *c, void *tic
                                     .strict_sni = tls->strict_sni,
                                     .default_name = tls->default_name,
                                     .has_tickets = tls->has_tickets,
-                                    .ticket_keys = ticket_keys};
+                                    .ticket_keys = ticket_keys,
+                                    .client_rules = c->client_rules,
+                                    .client_rules_count = c->config->client_rules_count,
+                                    .rules_of = rules_of,
+                                    .rules_arg = c->config};
+}
+
+static void list_rules(struct certificates *c) {
+    const struct config *config = c->config;
+    c->client_rules = calloc(config->client_rules_count, sizeof *c->client_rules);
+    CHECK(c->client_rules);
+    for (size_t i = 0; i < config->client_rules_count; i++) {
+        const struct client_rules *r = &config->client_rules[i];
+        c->client_rules[i] = (struct tls_client_rules){.asks = (enum tls_client_asks)r->asks,
+                                                       .ca_file = r->ca,
+                                                       .crl_file = r->crl,
+                                                       .intermediates_max = r->depth,
+                                                       .label = label_of_rules(config, i)};
+    }
+}
+
+// Of the site that they were found in first.
+static char *label_of_rules(const struct config *config, size_t number) {
+    for (size_t i = 0; number > 0 && i < config->site_count; i++) {
+        const struct site *site = config->sites[i];
+        if (site->clients == &config->client_rules[number])
+            return label_new(&site->clients->place, "site", site->name);
+    }
+    return label_new(&config->tls.place, "tls", NULL);
+}
+
+static size_t rules_of(const void *config, struct slice name) {
+    return config_client_rules(config, name);
 }
 
 void certificates_keep_old(const struct certificates *c, struct files *files,
                            const struct files *old, struct text *problems) {
     for (size_t i = 0; i < c->count; i++) keep_old(files, old, &c->at[i], problems);
+    for (size_t i = 0; i < c->config->client_rules_count; i++)
+        keep_old_rules(files, old, &c->client_rules[i], problems);
     const char *directory = c->config->tls.certificates;
     if (!directory) return;
     char pattern[PATH_MAX];
@@ -112,6 +156,36 @@ static bool was_good(const struct files *old, const struct tls_identity_conf *id
     restore(scratch, old, identity->cert);
     if (identity->key) restore(scratch, old, identity->key);
     bool good = tls_identity_check(scratch, identity, &unused);
+    text_fini(&unused);
+    files_free(scratch);
+    return good;
+}
+
+// Authorities and revocations as a pair as well: a list that does not fit its authorities would let nobody in.
+static void keep_old_rules(struct files *files, const struct files *old,
+                           const struct tls_client_rules *rules, struct text *problems) {
+    struct text why;
+    text_init(&why, PROBLEM_MAX);
+    if (!tls_client_rules_check(files, rules, &why) && were_good(old, rules)) {
+        restore(files, old, rules->ca_file);
+        if (rules->crl_file) restore(files, old, rules->crl_file);
+        text_add(problems, text_slice(&why));
+        text_printf(problems, "%s%s: what was loaded before is kept\n", rules->label,
+                    rules->ca_file);
+    }
+    text_fini(&why);
+}
+
+static bool were_good(const struct files *old, const struct tls_client_rules *rules) {
+    struct slice content;
+    if (!files_peek(old, rules->ca_file, &content)) return false;
+    if (rules->crl_file && !files_peek(old, rules->crl_file, &content)) return false;
+    struct files *scratch = files_new();
+    struct text unused;
+    text_init(&unused, PROBLEM_MAX);
+    restore(scratch, old, rules->ca_file);
+    if (rules->crl_file) restore(scratch, old, rules->crl_file);
+    bool good = tls_client_rules_check(scratch, rules, &unused);
     text_fini(&unused);
     files_free(scratch);
     return good;

@@ -6,6 +6,7 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "http/exchange_parts.h"
+#include "tls/tls.h"
 
 // A member that refused a connection is not asked for this long while there are others: or each of them would cost many
 // requests an attempt, and more than the retry budget allows.
@@ -15,10 +16,13 @@ static struct member *probe(struct pool *p, struct member *m);
 static size_t tried_words(const struct pool *p);
 static struct slice scheme_of(const struct exchange *x);
 static enum fail fail_of(enum refused refused);
-static bool needs_https(const struct exchange *x, struct slice scheme);
+static enum fail judge_certificate(const struct exchange *x);
+static bool asks_nobody(const struct config *c);
+static bool goes_to_https(const struct exchange *x, struct slice scheme);
 static void redirect_to_https(struct exchange *x);
 static bool field_by_name(void *fields, struct slice name, unsigned nth, struct slice *value);
 static bool field_by_number(void *fields, unsigned i, struct slice *name, struct slice *value);
+static void tell_tls(void *fields, struct client_tls *out);
 static void set_field(void *fields, struct slice name, const struct slice *value);
 
 enum fail choose_route(struct exchange *x) {
@@ -37,16 +41,21 @@ enum fail choose_route(struct exchange *x) {
                                : head->path,
         .client = &x->who->address,
         .client_tls = x->who->listen->is_tls,
+        .tls = tell_tls,
         .local_port = address_port(&x->who->listen->address),
         .field = field_by_name,
         .field_at = field_by_number,
         .set_field = set_field,
         .fields = x,
     };
+    enum fail fail = judge_certificate(x);
+    if (fail != FAIL_NONE) return fail;
     enum progress progress = route_decide(x->generation->config, &request, x->arena, &x->answer);
     CHECK(progress == READY); // functions that wait are not in this version
     if (x->answer.kind == ANSWER_REFUSED) return fail_of(x->answer.refused);
-    if (needs_https(x, request.scheme)) redirect_to_https(x);
+    bool is_moved =
+        x->answer.kind == ANSWER_REDIRECT && x->answer.site->clients->asks == ASKS_NOTHING;
+    if (!is_moved && goes_to_https(x, request.scheme)) redirect_to_https(x);
     return FAIL_NONE;
 }
 
@@ -99,10 +108,27 @@ static enum fail fail_of(enum refused refused) {
     return FAIL_NONE;
 }
 
-// A plain port sends to HTTPS where the name has a certificate; what redirects anyway does so at once.
-static bool needs_https(const struct exchange *x, struct slice scheme) {
+// Before anything of the site is looked at. A connection goes by the rules of the generation that it was accepted with, but a
+// site that has come to require a certificate since then gets one.
+static enum fail judge_certificate(const struct exchange *x) {
+    const struct config *now = x->generation->config, *then = x->who->config;
+    struct slice host = x->request.host;
+    if (asks_nobody(now) && asks_nobody(then)) return FAIL_NONE;
+    if (x->who->listen->is_tls && config_client_rules(then, host) != x->who->client_rules)
+        return FAIL_MISDIRECTED;
+    const struct client_rules *rules = &now->client_rules[config_client_rules(now, host)];
+    bool is_in = x->who->has_certificate || rules->asks != ASKS_ALL_FOR_CERTIFICATE;
+    return is_in || goes_to_https(x, scheme_of(x)) ? FAIL_NONE : FAIL_NO_CERTIFICATE;
+}
+
+static bool asks_nobody(const struct config *c) {
+    return c->client_rules_count == 1 && c->client_rules[0].asks == ASKS_NOTHING;
+}
+
+// A plain port sends to HTTPS where the name has a certificate; what redirects anyway does so at once, where everybody may know whereto.
+static bool goes_to_https(const struct exchange *x, struct slice scheme) {
     const struct generation *g = x->generation;
-    if (!g->tls || scheme.len != 4 || x->answer.kind == ANSWER_REDIRECT) return false;
+    if (!g->tls || scheme.len != 4) return false;
     return x->who->listen->redirects && tls_server_has_name(g->tls, x->request.host);
 }
 
@@ -153,4 +179,26 @@ static void set_field(void *fields, struct slice name, const struct slice *value
     struct slice name_copy = arena_copy(x->arena, name);
     fields_add(&x->request.fields, x->arena, field_id_of(name), name_copy,
                arena_copy(x->arena, *value));
+}
+
+static void tell_tls(void *fields, struct client_tls *out) {
+    const struct exchange *x = fields;
+    const struct stream *client = x->client_ops->stream(x->client);
+    const struct tls_peer *peer = tls_peer(client);
+    *out = (struct client_tls){.version = slice_of(tls_version(client)),
+                               .cipher = slice_of(tls_cipher(client)),
+                               .name = tls_name(client),
+                               .is_resumed = tls_is_resumed(client),
+                               .is_verified = peer != NULL};
+    if (!peer) return;
+    out->subject = peer->subject;
+    out->issuer = peer->issuer;
+    out->serial = peer->serial;
+    out->fingerprint = peer->fingerprint;
+    out->names = peer->names;
+    out->name_count = peer->name_count;
+    out->not_before_s = peer->not_before_s;
+    out->not_after_s = peer->not_after_s;
+    out->signature_bits = peer->signature_bits;
+    out->path_length = peer->path_length;
 }

@@ -20,6 +20,9 @@ struct client_facts {
     struct message_limits limits; // of the listener, for request heads
     bool is_trusted;              // `trust` has the address
     const char *tls;              // "TLSv1.3"; "-"
+    const struct config *config;  // of the generation that it was accepted with
+    size_t client_rules;          // a number of that config: those that its handshake went by
+    bool has_certificate;         // the client sent one, and it was verified
 };
 
 enum client_end {

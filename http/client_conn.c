@@ -76,6 +76,7 @@ struct client_conn *client_conn_new(struct service *s, const struct listen_conf 
     c->facts.limits.head_bytes = listen->head_bytes;
     c->facts.limits.fields = listen->field_count;
     c->facts.tls = "-";
+    c->facts.config = c->generation->config;
     c->facts.fd = fd;
     set_client(c, client);
     c->next = s->clients;
@@ -165,6 +166,8 @@ static bool finish_handshake(struct client_conn *c) {
     case READY: break;
     }
     c->facts.tls = tls_version(c->stream);
+    c->facts.client_rules = tls_client_rules_of(c->stream);
+    c->facts.has_certificate = tls_has_certificate(c->stream);
     enter_idle(c);
     return true;
 }

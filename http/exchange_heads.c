@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "http/exchange_parts.h"
+#include "tls/tls.h"
 
 // Our name in Via (RFC 9110 section 7.6.3).
 #define VIA_NAME SLICE("rsp")
@@ -20,10 +21,15 @@ enum fail prepare_request(struct exchange *x) {
         .via_name = VIA_NAME,
         .is_trusted = x->who->is_trusted,
         .adds_forwarded = policy->adds_forwarded,
+        .owns_client_cert = policy->client_cert != CLIENT_CERT_OFF,
         .keeps_upgrade = x->request.upgrade.len > 0,
         .expects_continue = x->request.expects_continue,
         .is_chunked = framing.kind == BODY_CHUNKED,
     };
+    const struct stream *client = x->client_ops->stream(x->client);
+    if (policy->client_cert != CLIENT_CERT_OFF) options.client_cert = tls_peer_field(client, false);
+    if (policy->client_cert == CLIENT_CERT_CHAIN)
+        options.client_cert_chain = tls_peer_field(client, true);
     bool is_new = forward_request(&x->request, &options, x->arena, &x->request_out);
     return is_new ? FAIL_NONE : FAIL_LOOP;
 }

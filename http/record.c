@@ -6,9 +6,11 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "http/exchange_parts.h"
+#include "tls/tls.h"
 
 static void count_exchange(const struct exchange *x);
 static void log_failure(const struct exchange *x);
+static void add_certificate(struct access_entry *entry, const struct stream *client);
 static struct slice value_of(const struct request_head *head, enum field_id id);
 static uint64_t span_us(uint64_t from, uint64_t to);
 
@@ -42,7 +44,16 @@ void record_exchange(const struct exchange *x) {
         .tls = x->who->tls,
         .request_id = x->request_id,
     };
+    if (x->who->has_certificate) add_certificate(&entry, x->client_ops->stream(x->client));
     access_log_write(x->service->conf.access_log, &entry);
+}
+
+static void add_certificate(struct access_entry *entry, const struct stream *client) {
+    const struct tls_peer *peer = tls_peer(client);
+    if (!peer) return;
+    entry->certificate = peer->subject;
+    entry->certificate_bits = peer->signature_bits;
+    entry->certificate_path = peer->path_length;
 }
 
 struct traffic traffic_of(const struct stream *client) {

@@ -64,13 +64,13 @@ enum action_kind {
     ACTION_NONE
 };
 
-// What a site says about its certificates (tls = { cert = ..., key = ... }); NULL: found by name in the directory.
-// What to do with a certificate whose path has SHA-1 or short keys; as in settings.def.
+// What a site says about its certificates (tls = { cert = ..., key = ... }); none: found by name in the directory. What to do with a certificate whose path has SHA-1 or short keys; as in settings.def.
 enum weak_choice { WEAK_REFUSE, WEAK_WARN };
 struct site_tls {
     struct place place;
     char *cert, *key;
-    int weak; // enum weak_choice
+    int weak;                    // enum weak_choice
+    struct client_rules clients; // only while the file is read
 };
 
 struct site {
@@ -78,7 +78,8 @@ struct site {
     char *name;           // normalised: "example.com", "*.example.com", "*"
     struct site_tls *tls; // array
     size_t tls_count;
-    struct rule *rule; // routing/site.h
+    const struct client_rules *clients; // of config->client_rules
+    struct rule *rule;                  // routing/site.h
 };
 
 struct config {
@@ -88,6 +89,8 @@ struct config {
     struct listen_conf *listens;
     size_t listen_count;
     struct tls_conf tls;
+    struct client_rules *client_rules; // each once: those of `tls` first, then what sites have
+    size_t client_rules_count;
     struct log_conf log;
     struct admin_conf admin;
     struct pool **pools;

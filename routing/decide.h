@@ -9,6 +9,19 @@
 
 // Where does a request go? Decisions on plain strings: no HTTP types, no sockets.
 
+// What TLS agreed on with the client, and its certificate.
+struct client_tls {
+    struct slice version, cipher, name; // name: the one asked for (SNI)
+    bool is_resumed;
+    bool is_verified; // it sent a certificate, and that is good; what follows is about it
+    struct slice subject, issuer, serial, fingerprint; // empty: none
+    const struct slice *names;
+    size_t name_count;
+    int64_t not_before_s, not_after_s;
+    int signature_bits;
+    unsigned path_length;
+};
+
 // The request as routing sees it. http/ fills it; so do explain and the route tests.
 struct route_request {
     struct slice id; // request id
@@ -21,6 +34,8 @@ struct route_request {
     struct slice uri;       // raw path and query as received: {uri}
     const struct address *client;
     bool client_tls;
+    // What is known of that; only called when a function asks. NULL, as for explain: nothing.
+    void (*tls)(void *fields, struct client_tls *out);
     int local_port; // where it came in
     // Fields by name, ignoring case; *nth counts from 0; false when there are no more. set: value NULL removes.
     bool (*field)(void *fields, struct slice name, unsigned nth, struct slice *value);

@@ -8,13 +8,9 @@
 
 #include "core/address.h"
 #include "core/conf.h"
+#include "routing/client_rules.h"
 
 // What a route file says about rsp itself: the words listen, tls, log and admin. Part of struct config (routing/config.h).
-
-struct place {
-    const char *file;
-    int line;
-};
 
 // One address to accept clients on. `listen` may be called several times; each address becomes one of these.
 struct listen_conf {
@@ -44,6 +40,7 @@ struct tls_conf {
     bool strict_sni; // refuse names without a certificate
     char *profile;   // "intermediate" or "modern"
     bool has_tickets;
+    struct client_rules clients; // of sites that say nothing, and of names without a site
 };
 
 struct log_conf {

@@ -65,6 +65,8 @@ int word_include(struct lua_State *L);
 // A relative name of a file stands beside the route file that names it.
 char *loader_beside(struct loader *l, const char *name);
 int word_require(struct lua_State *L);
+// client_rules.c: when the sites are all there, makes l->config->client_rules and points each site to its own.
+void loader_finish_client_rules(struct loader *l);
 // A folder for `require` (conf_each_fn; arg is the loader).
 bool loader_add_modules(void *arg, const struct conf_spot *at, struct slice folder);
 
@@ -93,6 +95,9 @@ int word_site(struct lua_State *L);
 void site_add_simple(struct loader *l, const struct conf_spot *at, const char *name,
                      struct pool *pool);
 struct pool *pool_add_address(struct loader *l, const struct conf_spot *at, const char *text);
+// lua_site_tls.c: the value of `tls` of a site is on top of the stack.
+void site_read_tls(struct loader *l, struct lua_State *L, const struct conf_spot *at,
+                   struct site *site);
 // lua_test.c
 int word_test(struct lua_State *L);
 // lua_listen.c

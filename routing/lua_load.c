@@ -202,6 +202,8 @@ static int word_tls(lua_State *L) {
     read_once(L, "tls", &l->tls, &TLS_SETTINGS, tls);
     tls->place = place_of(&l->tls);
     if (tls->certificates) tls->certificates = loader_beside(l, tls->certificates);
+    if (tls->clients.ca) tls->clients.ca = loader_beside(l, tls->clients.ca);
+    if (tls->clients.crl) tls->clients.crl = loader_beside(l, tls->clients.crl);
     if (tls->default_name) {
         char *name = arena_alloc(l->arena, HOSTNAME_MAX + 1);
         if (hostname_normalise(slice_of(tls->default_name), name) == 0)

@@ -15,7 +15,6 @@
 static const char request_type[] = "rsp.request", headers_type[] = "rsp.headers",
                   cookies_type[] = "rsp.cookies", query_type[] = "rsp.query";
 
-static struct lua_request *request_at(lua_State *L, int index);
 static struct lua_request *request_of_part(lua_State *L, int index, const char *type);
 static int get_request(lua_State *L);
 static int set_request(lua_State *L);
@@ -74,7 +73,7 @@ void lua_request_close(struct lua_State *L, int index) {
     *(struct lua_request **)lua_touserdata(L, index) = NULL;
 }
 
-static struct lua_request *request_at(lua_State *L, int index) {
+struct lua_request *lua_request_at(struct lua_State *L, int index) {
     struct lua_request **r = luaL_checkudata(L, index, request_type);
     if (!*r) luaL_error(L, "the request is over; its function has returned");
     return *r;
@@ -83,13 +82,13 @@ static struct lua_request *request_at(lua_State *L, int index) {
 static struct lua_request *request_of_part(lua_State *L, int index, const char *type) {
     luaL_checkudata(L, index, type);
     lua_getiuservalue(L, index, 1);
-    struct lua_request *r = request_at(L, -1);
+    struct lua_request *r = lua_request_at(L, -1);
     lua_pop(L, 1);
     return r;
 }
 
 static int get_request(lua_State *L) {
-    struct lua_request *r = request_at(L, 1);
+    struct lua_request *r = lua_request_at(L, 1);
     const char *name = luaL_checkstring(L, 2);
     lua_getiuservalue(L, 1, 1);
     lua_pushvalue(L, 2);
@@ -109,7 +108,7 @@ static int get_request(lua_State *L) {
 }
 
 static int set_request(lua_State *L) {
-    request_at(L, 1);
+    lua_request_at(L, 1);
     const char *name = luaL_checkstring(L, 2);
     if (strcmp(name, "user") != 0)
         return luaL_error(L, "req.%s cannot be assigned; req.vars.%s can", name, name);
@@ -177,7 +176,10 @@ static void push_client(lua_State *L, const struct lua_request *r) {
     lua_setfield(L, -2, "ip");
     lua_pushinteger(L, address_port(r->request->client));
     lua_setfield(L, -2, "port");
-    lua_pushboolean(L, r->request->client_tls);
+    if (r->request->client_tls)
+        lua_client_tls_push(L, 1);
+    else
+        lua_pushboolean(L, 0);
     lua_setfield(L, -2, "tls");
 }
 

@@ -25,6 +25,11 @@ struct lua_State;
 void lua_request_push(struct lua_State *L, struct lua_request *r);
 void lua_request_close(struct lua_State *L, int index);
 
+// The request of the userdata at an index; an error when it is over.
+struct lua_request *lua_request_at(struct lua_State *L, int index);
+// lua_client_tls.c: pushes req.client.tls for the `req` at an index.
+void lua_client_tls_push(struct lua_State *L, int request);
+
 // lua_answer.c: what functions return. The value at `index` becomes *out; an error when it is no answer.
 void lua_answer_read(struct lua_State *L, int index, struct lua_request *r,
                      struct route_answer *out);

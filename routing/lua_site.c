@@ -49,8 +49,6 @@ static void read_route(struct reading *r, const struct conf_spot *at);
 static void read_paths(struct reading *r, const struct conf_spot *at);
 static void read_path(struct reading *r, const struct conf_spot *at, struct slice pattern);
 static void add_path(struct reading *r, const struct conf_spot *at, struct rule *rule);
-static void read_site_tls(struct loader *l, lua_State *L, const struct conf_spot *at,
-                          struct site *site);
 static const struct conf_spot *root_of(const struct conf_spot *at);
 static int depth_of(const struct conf_spot *at);
 static bool is_one_of(const char *key, const struct conf_table *t, lua_State *L);
@@ -92,7 +90,7 @@ static int declare_site(lua_State *L) {
     conf_read(l->conf, L, 1, &spot, &RULE_SETTINGS, &reading.access);
     if (lua_type(L, 1) != LUA_TTABLE) return 0;
     read_rule(&reading);
-    if (lua_getfield(L, 1, "tls") != LUA_TNIL) read_site_tls(l, L, &spot, site);
+    if (lua_getfield(L, 1, "tls") != LUA_TNIL) site_read_tls(l, L, &spot, site);
     return 0;
 }
 
@@ -426,29 +424,6 @@ static void add_path(struct reading *r, const struct conf_spot *at, struct rule 
     struct conf_spot up = *at->up, spot = {.up = &up, .key = second->pattern};
     conf_error(r->loader->conf, &spot, "fits the same paths as \"%s\" at %s:%d", first->pattern,
                first->place.file, first->place.line);
-}
-
-// { cert = ..., key = ... } or a list of these, on top of the stack.
-static void read_site_tls(struct loader *l, lua_State *L, const struct conf_spot *at,
-                          struct site *site) {
-    struct conf_spot spot = {.up = at, .key = "tls"};
-    size_t count = lua_type(L, -1) == LUA_TTABLE ? lua_rawlen(L, -1) : 0;
-    bool is_list = count > 0;
-    if (!is_list) count = 1;
-    site->tls = arena_zalloc(l->arena, count * sizeof *site->tls);
-    for (size_t i = 0; i < count; i++) {
-        struct conf_spot item = {.up = &spot, .item = (int)i + 1};
-        const struct conf_spot *here = is_list ? &item : &spot;
-        struct site_tls *tls = &site->tls[site->tls_count];
-        if (is_list) lua_rawgeti(L, -1, (lua_Integer)i + 1);
-        if (conf_read(l->conf, L, -1, here, &SITE_TLS_SETTINGS, tls) && !tls->cert)
-            conf_error(l->conf, here, "needs cert = \"FILE\"");
-        tls->place = (struct place){at->file, conf_line(l->conf, here)};
-        if (tls->cert) tls->cert = loader_beside(l, tls->cert);
-        if (tls->key) tls->key = loader_beside(l, tls->key);
-        if (is_list) lua_pop(L, 1);
-        site->tls_count++;
-    }
 }
 
 static const struct conf_spot *root_of(const struct conf_spot *at) {

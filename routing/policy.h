@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Which fields of RFC 9440 the backend gets; as in settings.def.
+enum client_cert_fields { CLIENT_CERT_OFF, CLIENT_CERT_LEAF, CLIENT_CERT_CHAIN };
+
 // Limits and times of a site or path, after inheritance (HTTP-RULES, "Limits and times").
 struct policy {
     unsigned connect_ms, first_byte_ms, between_bytes_ms;
@@ -18,6 +21,7 @@ struct policy {
     unsigned retries;             // more attempts after the first one
     bool adds_forwarded;          // RFC 7239 Forwarded as well
     bool keeps_host;              // the backend sees the client's Host (default true)
+    int client_cert;              // enum client_cert_fields
 };
 
 // How to speak to the members of a pool.

@@ -92,13 +92,14 @@ static void print_site(const struct site *site, struct text *out) {
     text_add(out, SLICE("site "));
     conf_print_string(out, slice_of(site->name));
     text_printf(out, " { -- %s:%d\n", site->place.file, site->place.line);
-    if (site->tls_count > 0) text_add(out, SLICE("  tls = { "));
+    text_add(out, SLICE("  tls = { "));
     for (size_t i = 0; i < site->tls_count; i++) {
         text_add(out, SLICE("{ "));
-        conf_print(&SITE_TLS_SETTINGS, &site->tls[i], true, out);
+        conf_print(&SITE_CERT_SETTINGS, &site->tls[i], true, out);
         text_add(out, SLICE(" }, "));
     }
-    if (site->tls_count > 0) text_add(out, SLICE("},\n"));
+    conf_print(&SITE_CLIENT_SETTINGS, &(struct site_tls){.clients = *site->clients}, true, out);
+    text_add(out, SLICE(" },\n"));
     print_rule(site->rule, "  ", out);
     text_add(out, SLICE("}\n"));
 }

@@ -80,10 +80,23 @@ static const struct conf_field rule_rows[] = {
 const struct conf_table RULE_SETTINGS = TABLE(rule_rows, false);
 
 #define SETTINGS_SITE_TLS(...) ROW(site_tls, __VA_ARGS__)
+#define SETTINGS_SITE_CLIENT(...) ROW(site_tls, __VA_ARGS__)
 static const struct conf_field site_tls_rows[] = {
 #include "routing/settings.def"
 };
 const struct conf_table SITE_TLS_SETTINGS = TABLE(site_tls_rows, false);
+
+#define SETTINGS_SITE_TLS(...) ROW(site_tls, __VA_ARGS__)
+static const struct conf_field site_cert_rows[] = {
+#include "routing/settings.def"
+};
+const struct conf_table SITE_CERT_SETTINGS = TABLE(site_cert_rows, false);
+
+#define SETTINGS_SITE_CLIENT(...) ROW(site_tls, __VA_ARGS__)
+static const struct conf_field site_client_rows[] = {
+#include "routing/settings.def"
+};
+const struct conf_table SITE_CLIENT_SETTINGS = TABLE(site_client_rows, true);
 
 #define SETTINGS_POLICY_TIMEOUT(...) ROW(policy, __VA_ARGS__)
 static const struct conf_field policy_timeout_rows[] = {

@@ -7,18 +7,19 @@
 
 #include "core/address.h"
 #include "core/check.h"
-#include "tls/certificate.h"
-#include "tls/chain/load.h"
-#include "tls/chain/narrow.h"
+#include "tls/authorities.h"
 #include "tls/layer.h"
 #include "tls/profile.h"
 #include "tls/reason.h"
 #include "tls/tls.h"
+#include "tls/verification.h"
 #include "tls/wire.h"
 
 // Sessions are kept in a table that maps a name to one place; a newer one drives out what stands there.
 #define SESSION_PLACES     1024
 #define PROBLEMS_BYTES_MAX 16000
+
+static const struct narrow_rules backend_rules = {.purpose = CHAIN_SERVER, .intermediates_max = -1};
 
 struct kept_session {
     char *name; // NULL: empty
@@ -32,12 +33,7 @@ struct tls_client {
 
 static bool load_trust(struct tls_client *t, struct files *files,
                        const struct tls_client_conf *conf, struct text *problems);
-static bool load_ca_file(X509_STORE *store, struct files *files, const char *path,
-                         struct text *problems);
 static void set_name(SSL *ssl, const char *name);
-static int on_certificate(X509_STORE_CTX *verification, void *arg);
-static int on_verify(int is_good, X509_STORE_CTX *verification);
-static void explain(struct text *why, int error, const X509 *cert, struct slice name);
 static int on_new_session(SSL *ssl, SSL_SESSION *session);
 static struct kept_session *place_of(struct tls_client *t, const char *name);
 
@@ -86,37 +82,15 @@ void tls_connect(struct tls_client *t, struct stream *s, const char *name) {
 
 static bool load_trust(struct tls_client *t, struct files *files,
                        const struct tls_client_conf *conf, struct text *problems) {
-    SSL_CTX_set_verify(t->settings, SSL_VERIFY_PEER, on_verify);
-    SSL_CTX_set_cert_verify_callback(t->settings, on_certificate, NULL);
+    verification_attach(t->settings, SSL_VERIFY_PEER, &backend_rules);
     if (conf->ca_file)
-        return load_ca_file(SSL_CTX_get_cert_store(t->settings), files, conf->ca_file, problems);
+        return authorities_load(SSL_CTX_get_cert_store(t->settings), files, conf->ca_file,
+                                problems);
     if (SSL_CTX_set_default_verify_paths(t->settings) == 1) return true;
     text_add(problems, SLICE("the system's store of CA certificates cannot be read ("));
     reason_take_plain(problems);
     text_add(problems, SLICE("); install ca-certificates or name a CA file\n"));
     return false;
-}
-
-static bool load_ca_file(X509_STORE *store, struct files *files, const char *path,
-                         struct text *problems) {
-    STACK_OF(X509) * certs;
-    struct slice content;
-    char why[300];
-    if (!files_read(files, path, &content, why, sizeof why)) {
-        text_printf(problems, "%s; put the CA certificates there or correct the name\n", why);
-        return false;
-    }
-    bool is_good = load_certificates(content, path, &certs, problems) == 0;
-    if (is_good && sk_X509_num(certs) == 0) {
-        text_printf(problems,
-                    "%s: holds no certificate; put the CA certificates there in PEM form\n", path);
-        is_good = false;
-    }
-    for (int i = 0; i < sk_X509_num(certs); i++)
-        X509_STORE_add_cert(store, sk_X509_value(certs, i));
-    sk_X509_pop_free(certs, X509_free);
-    ERR_clear_error();
-    return is_good;
 }
 
 // SNI is for host names only (RFC 6066 section 3); an address is compared with the certificate's addresses.
@@ -129,66 +103,6 @@ static void set_name(SSL *ssl, const char *name) {
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     CHECK(SSL_set1_host(ssl, name) == 1);
     CHECK(SSL_set_tlsext_host_name(ssl, name) == 1);
-}
-
-// In place of OpenSSL's own search for a path, which takes the first issuer that fits and never goes back.
-static int on_certificate(X509_STORE_CTX *verification, void *arg) {
-    const SSL *ssl = X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx());
-    struct text why;
-    (void)arg;
-    text_init(&why, 1000);
-    text_add(&why, SLICE("TLS: the certificate "));
-    size_t before = why.len;
-    bool is_good = narrow_verify(verification, CHAIN_SERVER, &why);
-    if (why.len > before) tls_layer_explain(tls_layer_of(ssl), text_string(&why));
-    text_fini(&why);
-    return is_good;
-}
-
-// Changes no verdict: it only remembers the first objection in words, with the certificate at fault.
-static int on_verify(int is_good, X509_STORE_CTX *verification) {
-    if (is_good) return is_good;
-    const SSL *ssl = X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx());
-    struct tls_layer *l = tls_layer_of(ssl);
-    struct text why;
-    text_init(&why, 1000);
-    explain(&why, X509_STORE_CTX_get_error(verification),
-            X509_STORE_CTX_get_current_cert(verification), tls_layer_name(l));
-    tls_layer_explain(l, text_string(&why));
-    text_fini(&why);
-    return is_good;
-}
-
-static void explain(struct text *why, int error, const X509 *cert, struct slice name) {
-    text_add(why, SLICE("TLS: the certificate "));
-    if (cert) certificate_add_title(why, cert);
-    switch (error) {
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        text_printf(why, " is not for \"%.*s\" but for ", SLICE_ARGS(name));
-        if (cert) certificate_add_names(why, cert);
-        break;
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-        text_add(why, SLICE(" expired on "));
-        if (cert) certificate_add_time(why, X509_get0_notAfter(cert));
-        break;
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-        text_add(why, SLICE(" is not valid before "));
-        if (cert) certificate_add_time(why, X509_get0_notBefore(cert));
-        break;
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-        text_add(why, SLICE(" was issued by "));
-        if (cert) certificate_add_issuer(why, cert);
-        text_add(why, SLICE(", which is neither trusted nor sent along"));
-        break;
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-        text_add(why, SLICE(" is self-signed and not among the trusted ones"));
-        break;
-    default: text_printf(why, " was refused: %s", X509_verify_cert_error_string(error));
-    }
 }
 
 static int on_new_session(SSL *ssl, SSL_SESSION *session) {

@@ -9,6 +9,7 @@
 #include "core/buffer.h"
 #include "core/check.h"
 #include "core/clock.h"
+#include "tls/peer_certificate.h"
 #include "tls/reason.h"
 #include "tls/tls.h"
 #include "tls/wire.h"
@@ -30,8 +31,11 @@ struct tls_layer {
     unsigned late_messages;
     size_t burst_bytes; // written since the last idle time
     uint64_t last_write_ms;
-    char *name; // NULL: none
-    char *why;  // NULL: not known
+    int bits;                      // of the path to the peer's certificate
+    size_t client_rules;           // a number
+    char *name;                    // NULL: none
+    char *why;                     // NULL: not known
+    struct peer_certificate *peer; // NULL: not asked for, or none
 };
 
 static enum layer_state advance(void *arg, struct layer_io *io);
@@ -80,6 +84,18 @@ struct slice tls_layer_name(const struct tls_layer *l) {
     return slice_of(l->name);
 }
 
+void tls_layer_set_bits(struct tls_layer *l, int bits) {
+    l->bits = bits;
+}
+
+int tls_layer_bits(const struct tls_layer *l) {
+    return l->bits;
+}
+
+void tls_layer_set_rules(struct tls_layer *l, size_t number) {
+    l->client_rules = number;
+}
+
 void tls_layer_explain(struct tls_layer *l, const char *why) {
     if (l->why) return;
     l->why = strdup(why);
@@ -119,6 +135,7 @@ static void free_layer(void *arg) {
     // OpenSSL spoils the session of a connection that ends without close_notify; only a failed one deserves that.
     if (l->state == LAYER_OPEN || l->state == LAYER_ENDED)
         SSL_set_shutdown(l->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    peer_certificate_free(l->peer);
     SSL_free(l->ssl);
     free(l->name);
     free(l->why);
@@ -264,6 +281,33 @@ const char *tls_cipher(const struct stream *s) {
 struct slice tls_name(const struct stream *s) {
     const struct tls_layer *l = stream_layer(s);
     return l ? tls_layer_name(l) : (struct slice){NULL, 0};
+}
+
+size_t tls_client_rules_of(const struct stream *s) {
+    const struct tls_layer *l = stream_layer(s);
+    return l ? l->client_rules : 0;
+}
+
+bool tls_has_certificate(const struct stream *s) {
+    const struct tls_layer *l = stream_layer(s);
+    return l && SSL_get0_peer_certificate(l->ssl) != NULL;
+}
+
+static struct peer_certificate *peer_of(const struct stream *s) {
+    struct tls_layer *l = stream_layer(s);
+    if (!l) return NULL;
+    if (!l->peer) l->peer = peer_certificate_new(l->ssl, l->bits);
+    return l->peer;
+}
+
+const struct tls_peer *tls_peer(const struct stream *s) {
+    const struct peer_certificate *p = peer_of(s);
+    return p ? peer_certificate_words(p) : NULL;
+}
+
+struct slice tls_peer_field(const struct stream *s, bool is_chain) {
+    struct peer_certificate *p = peer_of(s);
+    return p ? peer_certificate_field(p, is_chain) : (struct slice){NULL, 0};
 }
 
 bool tls_is_resumed(const struct stream *s) {

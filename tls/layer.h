@@ -24,5 +24,10 @@ struct tls_layer *tls_layer_of(const SSL *ssl); // inside OpenSSL's callbacks
 // The host name that this connection is about, normalised; copied. Empty until set.
 void tls_layer_set_name(struct tls_layer *l, struct slice name);
 struct slice tls_layer_name(const struct tls_layer *l);
+// Of the weakest signature of the path over which the peer's certificate was verified; 0 until set.
+void tls_layer_set_bits(struct tls_layer *l, int bits);
+int tls_layer_bits(const struct tls_layer *l);
+// The number of the client rules that hold on it; 0 until set.
+void tls_layer_set_rules(struct tls_layer *l, size_t number);
 // A reason that a callback of ours knows better than OpenSSL's error queue; the first one counts.
 void tls_layer_explain(struct tls_layer *l, const char *why);

@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/hostname.h"
 #include "core/log.h"
+#include "tls/client_verifier.h"
 #include "tls/identity.h"
 #include "tls/layer.h"
 #include "tls/name_table.h"
@@ -17,18 +18,20 @@
 #include "tls/reason.h"
 #include "tls/tickets.h"
 #include "tls/tls.h"
+#include "tls/verification.h"
 #include "tls/wire.h"
 
 #define PATH_BYTES_MAX   4096
 #define SECURE_HEAP_SIZE (64u << 20) // address space only; pages are used as keys come
 #define SECURE_HEAP_UNIT 64
 
-// One SSL_CTX for each combination of certificates that some name has: one of RSA and one of ECDSA, say. Handshakes
+// One SSL_CTX for each combination of certificates and client rules that some name has: one of RSA and one of ECDSA, say. Handshakes
 // begin with `first`, which has none, and change to the answer for their name in the ClientHello callback. An answer is made
 // when it is first needed: of 10,000 certificates a worker may use few.
 struct answer {
     struct answer *next;
     const struct identity *identities[KEY_KINDS];
+    const struct client_verifier *verifier;
     SSL_CTX *settings;
 };
 struct tls_server {
@@ -37,7 +40,12 @@ struct tls_server {
     struct name_table names;
     struct answer *answers[1024]; // by the addresses of their identities
     SSL_CTX *first;
-    SSL_CTX *fallback; // of `answers`, for names that nobody has; NULL: they are refused
+    const struct identity *fallback[KEY_KINDS]; // for names that nobody has
+    bool has_fallback;                          // else they are refused
+    struct client_verifier **verifiers;         // by the number of their rules; at least one
+    size_t verifier_count;
+    size_t (*rules_of)(const void *arg, struct slice name); // NULL: number 0
+    const void *rules_arg;
     BIO_METHOD *wire_method;
     struct tickets *tickets; // NULL: none
     char *profile_name;
@@ -50,8 +58,10 @@ static void load_directory(struct tls_server *t, struct files *files,
 static void load_one(struct tls_server *t, struct files *files,
                      const struct tls_identity_conf *conf, struct text *problems);
 static bool is_named_by_site(const struct tls_server_conf *conf, const char *path);
-static SSL_CTX *answer_for(struct tls_server *t,
-                           const struct identity *const identities[KEY_KINDS]);
+static void load_verifiers(struct tls_server *t, struct files *files,
+                           const struct tls_server_conf *conf, struct text *problems);
+static SSL_CTX *answer_for(struct tls_server *t, const struct identity *const identities[KEY_KINDS],
+                           const struct client_verifier *verifier);
 static void use_identity(SSL_CTX *c, const struct identity *id);
 static SSL_CTX *new_settings(struct tls_server *t);
 static void choose_fallback(struct tls_server *t, const struct tls_server_conf *conf,
@@ -59,7 +69,9 @@ static void choose_fallback(struct tls_server *t, const struct tls_server_conf *
 static int on_client_hello(SSL *ssl, int *alert, void *arg);
 static bool read_name(SSL *ssl, struct slice *name);
 static int refuse(SSL *ssl, int *alert, int which, struct slice name);
-static void bind_sessions(SSL *ssl, struct slice name);
+static int answer_by(struct tls_server *t, SSL *ssl, int *alert,
+                     const struct identity *const identities[KEY_KINDS], struct slice host);
+static void bind_sessions(SSL *ssl, struct slice name, const struct client_verifier *verifier);
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                            const unsigned char *offered, unsigned len, void *arg);
 
@@ -75,6 +87,7 @@ struct tls_server *tls_server_new(struct files *files, const struct tls_server_c
     t->tickets = conf->has_tickets ? tickets_new(conf->ticket_keys) : NULL;
     load_identities(t, files, conf, problems);
     if (conf->certificates && *conf->certificates) load_directory(t, files, conf, problems);
+    load_verifiers(t, files, conf, problems);
     t->first = new_settings(t);
     SSL_CTX_set_client_hello_cb(t->first, on_client_hello, t);
     if (!conf->strict_sni) choose_fallback(t, conf, problems);
@@ -91,6 +104,8 @@ void tls_server_free(struct tls_server *t) {
         }
     }
     SSL_CTX_free(t->first);
+    for (size_t i = 0; i < t->verifier_count; i++) client_verifier_free(t->verifiers[i]);
+    free(t->verifiers);
     name_table_fini(&t->names);
     for (size_t i = 0; i < t->identity_count; i++) {
         identity_fini(t->identities[i]);
@@ -178,18 +193,35 @@ static void load_one(struct tls_server *t, struct files *files,
     t->identities[t->identity_count++] = id;
 }
 
-static SSL_CTX *answer_for(struct tls_server *t,
-                           const struct identity *const identities[KEY_KINDS]) {
-    uintptr_t key = 0;
+static void load_verifiers(struct tls_server *t, struct files *files,
+                           const struct tls_server_conf *conf, struct text *problems) {
+    static const struct tls_client_rules nothing = {.asks = TLS_ASKS_NOTHING};
+    size_t count = conf->client_rules_count;
+    t->verifier_count = count > 0 ? count : 1;
+    t->verifiers = calloc(t->verifier_count, sizeof *t->verifiers);
+    CHECK(t->verifiers);
+    for (size_t i = 0; i < t->verifier_count; i++)
+        t->verifiers[i] =
+            client_verifier_new(files, count > 0 ? &conf->client_rules[i] : &nothing, problems);
+    t->rules_of = conf->rules_of;
+    t->rules_arg = conf->rules_arg;
+}
+
+static SSL_CTX *answer_for(struct tls_server *t, const struct identity *const identities[KEY_KINDS],
+                           const struct client_verifier *verifier) {
+    uintptr_t key = (uintptr_t)verifier / sizeof(void *);
     for (int i = 0; i < KEY_KINDS; i++) key = key * 31 + (uintptr_t)identities[i] / sizeof(void *);
     struct answer **place =
         &t->answers[(key ^ key >> 8) % (sizeof t->answers / sizeof *t->answers)];
     for (struct answer *a = *place; a; a = a->next)
-        if (memcmp(a->identities, identities, sizeof a->identities) == 0) return a->settings;
+        if (a->verifier == verifier && memcmp(a->identities, identities, sizeof a->identities) == 0)
+            return a->settings;
     struct answer *a = calloc(1, sizeof *a);
     CHECK(a);
     memcpy(a->identities, identities, sizeof a->identities);
+    a->verifier = verifier;
     a->settings = new_settings(t);
+    client_verifier_attach(verifier, a->settings);
     for (int i = 0; i < KEY_KINDS; i++)
         if (identities[i]) use_identity(a->settings, identities[i]);
     a->next = *place;
@@ -227,8 +259,9 @@ static void choose_fallback(struct tls_server *t, const struct tls_server_conf *
                             struct text *problems) {
     if (conf->default_name) {
         const struct name_entry *e = name_table_find(&t->names, slice_of(conf->default_name));
-        if (e && name_entry_is_usable(e)) {
-            t->fallback = answer_for(t, e->identities);
+        t->has_fallback = e && name_entry_is_usable(e);
+        if (t->has_fallback) {
+            memcpy(t->fallback, e->identities, sizeof t->fallback);
             return;
         }
         text_printf(
@@ -237,12 +270,13 @@ static void choose_fallback(struct tls_server *t, const struct tls_server_conf *
             "are refused\n",
             conf->label ? conf->label : "", conf->default_name);
     } else if (t->identity_count > 0) {
-        const struct identity *only[KEY_KINDS] = {NULL}, *id = t->identities[0];
+        const struct identity *id = t->identities[0];
         const struct name_entry *e =
             id->name_count > 0 ? name_table_find(&t->names, slice_of(id->names[0])) : NULL;
-        only[id->kind] = id;
-        bool is_of_entry = e && e->identities[id->kind] == id;
-        t->fallback = answer_for(t, is_of_entry ? e->identities : only);
+        t->has_fallback = true;
+        t->fallback[id->kind] = id;
+        if (e && e->identities[id->kind] == id)
+            memcpy(t->fallback, e->identities, sizeof t->fallback);
     }
 }
 
@@ -257,12 +291,29 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg) {
     struct slice host = {name, len};
     if (len == 0 && sent.len > 0) return refuse(ssl, alert, SSL_AD_UNRECOGNIZED_NAME, sent);
     const struct name_entry *e = name_table_find(&t->names, host);
-    SSL_CTX *answer = t->fallback;
-    if (e) answer = name_entry_is_usable(e) ? answer_for(t, e->identities) : NULL;
-    if (!answer) return refuse(ssl, alert, SSL_AD_UNRECOGNIZED_NAME, host);
-    tls_layer_set_name(tls_layer_of(ssl), host);
-    bind_sessions(ssl, host);
-    return SSL_set_SSL_CTX(ssl, answer) ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
+    bool has_answer = e ? name_entry_is_usable(e) : t->has_fallback;
+    if (!has_answer) return refuse(ssl, alert, SSL_AD_UNRECOGNIZED_NAME, host);
+    return answer_by(t, ssl, alert, e ? e->identities : t->fallback, host);
+}
+
+static int answer_by(struct tls_server *t, SSL *ssl, int *alert,
+                     const struct identity *const identities[KEY_KINDS], struct slice host) {
+    struct tls_layer *l = tls_layer_of(ssl);
+    size_t rules = t->rules_of ? t->rules_of(t->rules_arg, host) : 0;
+    CHECK(rules < t->verifier_count);
+    const struct client_verifier *verifier = t->verifiers[rules];
+    if (!client_verifier_is_usable(verifier)) {
+        tls_layer_explain(l, "TLS: the files of this site's client rules cannot be used");
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    tls_layer_set_name(l, host);
+    tls_layer_set_rules(l, rules);
+    bind_sessions(ssl, host, verifier);
+    SSL_CTX *answer = answer_for(t, identities, verifier);
+    if (!SSL_set_SSL_CTX(ssl, answer)) return SSL_CLIENT_HELLO_ERROR;
+    verification_apply(ssl, answer);
+    return SSL_CLIENT_HELLO_SUCCESS;
 }
 
 // The host_name of the server_name extension (RFC 6066 section 3); empty without one. False: malformed.
@@ -299,15 +350,14 @@ static int refuse(SSL *ssl, int *alert, int which, struct slice name) {
     return SSL_CLIENT_HELLO_ERROR;
 }
 
-// A ticket is good for the name that it was made for and no other (CVE-2025-23419).
-static void bind_sessions(SSL *ssl, struct slice name) {
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    struct slice id = name.len > 0 ? name : SLICE("-");
-    if (id.len > SSL_MAX_SID_CTX_LENGTH) {
-        SHA256((const unsigned char *)id.at, id.len, digest);
-        id = (struct slice){(const char *)digest, sizeof digest};
-    }
-    CHECK(SSL_set_session_id_context(ssl, (const unsigned char *)id.at, (unsigned)id.len) == 1);
+// A ticket is good for the name that it was made for and under the rules for clients that held then (CVE-2025-23419).
+static void bind_sessions(SSL *ssl, struct slice name, const struct client_verifier *verifier) {
+    unsigned char bound[HOSTNAME_MAX + CLIENT_VERIFIER_ID_BYTES], id[SHA256_DIGEST_LENGTH];
+    CHECK(name.len <= HOSTNAME_MAX);
+    memcpy(bound, client_verifier_id(verifier), CLIENT_VERIFIER_ID_BYTES);
+    if (name.len > 0) memcpy(bound + CLIENT_VERIFIER_ID_BYTES, name.at, name.len);
+    SHA256(bound, CLIENT_VERIFIER_ID_BYTES + name.len, id);
+    CHECK(SSL_set_session_id_context(ssl, id, sizeof id) == 1);
 }
 
 // http/1.1 or nothing: a client that offers only other protocols must not take our answer for one of theirs.

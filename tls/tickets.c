@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "tls/ticket_note.h"
 #include "tls/tls.h"
 
 #define KEYS     3
@@ -91,6 +92,7 @@ void tickets_attach(struct tickets *t, SSL_CTX *c) {
     SSL_CTX_set_app_data(c, t);
     SSL_CTX_set_timeout(c, TICKET_LIFETIME_S);
     CHECK(SSL_CTX_set_tlsext_ticket_key_evp_cb(c, use_key) == 1);
+    CHECK(SSL_CTX_set_session_ticket_cb(c, ticket_note_seal, ticket_note_open, NULL) == 1);
 }
 
 static void make_key(struct ticket_key *key) {

@@ -20,6 +20,16 @@ struct tls_identity_conf {
         label; // stands before what is said of it ("rsp.lua:5: site \"a.example\": "); NULL: nothing
     bool allows_weak; // SHA-1 or short keys in it are said, and it is served all the same
 };
+// What is asked of clients: nothing, a certificate if they have one, a certificate. One that is sent must be good: it is verified
+// over the strongest path (tls/chain), and a handshake with one that is not fails.
+enum tls_client_asks { TLS_ASKS_NOTHING, TLS_REQUESTS_CERTIFICATE, TLS_REQUIRES_CERTIFICATE };
+struct tls_client_rules {
+    enum tls_client_asks asks;
+    const char *ca_file;        // whose self-signed certificates are trusted
+    const char *crl_file;       // what they have revoked; NULL: nothing is looked up
+    unsigned intermediates_max; // of a client's chain
+    const char *label;          // stands before what is said of them; NULL: nothing
+};
 struct tls_server_conf {
     const char *certificates; // directory: every *.pem in it; NULL: none
     const char *label;        // before what is said of the directory and the default; NULL: nothing
@@ -31,6 +41,11 @@ struct tls_server_conf {
     const char *default_name; // NULL: the first identity, else the first of the directory
     bool has_tickets;
     void *ticket_keys; // TLS_TICKET_AREA_BYTES of shared memory, or NULL: private ones
+    const struct tls_client_rules *client_rules; // copied; none: nobody is asked
+    size_t client_rules_count;
+    // Which of them hold for a (normalised, maybe empty) name; called during handshakes, so `rules_arg` must outlive the server.
+    size_t (*rules_of)(const void *rules_arg, struct slice name);
+    const void *rules_arg;
 };
 // Contexts for all names. Certificates that cannot be used do not make it fail: each problem is one line in `problems` (which file,
 // what is wrong, what to do) and its names are refused during the handshake. NULL only on our own failure.
@@ -41,6 +56,9 @@ void tls_server_free(struct tls_server *t);
 // Checks one identity without keeping it: false and a line in `problems`. (The supervisor keeps the old bytes of one that went bad.)
 bool tls_identity_check(struct files *files, const struct tls_identity_conf *identity,
                         struct text *problems);
+// The same for client rules.
+bool tls_client_rules_check(struct files *files, const struct tls_client_rules *rules,
+                            struct text *problems);
 // The pattern of the files that a directory of certificates is read from: "/etc/rsp/certs/*.pem".
 void tls_directory_pattern(const char *directory, char *out, size_t max);
 // Does a handshake for this (normalised) name find a certificate? Plain ports redirect to HTTPS only then.
@@ -73,6 +91,24 @@ const char *tls_version(const struct stream *s); // "TLSv1.3"; "-" on a plain st
 const char *tls_cipher(const struct stream *s);
 struct slice tls_name(const struct stream *s); // the client's SNI, normalised; empty
 bool tls_is_resumed(const struct stream *s);
+size_t tls_client_rules_of(const struct stream *s); // the number that rules_of() gave for its name
+bool tls_has_certificate(const struct stream *s);   // the client sent one, and it is good
+
+// The client's certificate, verified. NULL: there is none. Made when it is asked for first; the stream's.
+struct tls_peer {
+    struct slice subject, issuer; // RFC 2253
+    struct slice serial;          // hexadecimal
+    struct slice fingerprint;     // SHA-256 over the DER, hexadecimal
+    const struct slice *names; // subjectAltName: "DNS:a.example", "email:...", "URI:...", "IP:..."
+    size_t name_count;
+    int64_t not_before_s, not_after_s; // since 1970
+    int signature_bits;                // of the weakest signature of its path
+    unsigned path_length;              // in certificates, the authority's included
+};
+const struct tls_peer *tls_peer(const struct stream *s);
+// The value of Client-Cert, or with is_chain of Client-Cert-Chain (the rest of the path without its authority), as RFC 9440
+// writes them. Empty: there is none. The stream's.
+struct slice tls_peer_field(const struct stream *s, bool is_chain);
 
 // A certificate and key for localhost and the given names, made in memory (rsp quick --https): PEM text.
 bool tls_self_signed(const char *const *names, size_t count, struct text *pem);

@@ -6,7 +6,7 @@
 // Passing through rsp more often than this is a loop; more than once may be meant (rsp before a cache before rsp).
 enum { PASSES_MAX = 3 };
 // The most fields that forwarding adds to a head.
-enum { ADDED_FIELDS = 10 };
+enum { ADDED_FIELDS = 12 };
 
 #define BIT(id)                     (1ull << FIELD_##id)
 #define FIELD_NAME(id, text, flags) | (((flags)&FIELD_HOP) ? BIT(id) : 0)
@@ -69,9 +69,11 @@ bool forward_request(const struct request_head *in, const struct forward_options
     struct sieve s;
     uint64_t made_anew = BIT(HOST) | BIT(CONTENT_LENGTH) | BIT(EXPECT) | BIT(X_FORWARDED_FOR);
     if (options->adds_forwarded) made_anew |= BIT(FORWARDED);
-    if (!options->is_trusted) made_anew |= OUR_FIELDS;
+    uint64_t ours = options->is_trusted ? 0 : OUR_FIELDS;
+    if (options->owns_client_cert) ours |= BIT(CLIENT_CERT) | BIT(CLIENT_CERT_CHAIN);
+    made_anew |= ours;
     sieve_init(&s, &in->fields, HOP_FIELDS | made_anew);
-    s.aliases = HOP_FIELDS | BIT(CONTENT_LENGTH) | (options->is_trusted ? 0 : OUR_FIELDS);
+    s.aliases = HOP_FIELDS | BIT(CONTENT_LENGTH) | ours;
 
     struct fields *f = &out->fields;
     *f = (struct fields){.at = NULL};
@@ -160,6 +162,8 @@ static void add_client(const struct request_head *in, const struct forward_optio
     add_if_absent(out, a, FIELD_X_FORWARDED_HOST, in->authority);
     add_if_absent(out, a, FIELD_X_REQUEST_ID, o->request_id);
     if (o->adds_forwarded) add_forwarded(in, o, a, out);
+    if (o->client_cert.len > 0) add(out, a, FIELD_CLIENT_CERT, o->client_cert);
+    if (o->client_cert_chain.len > 0) add(out, a, FIELD_CLIENT_CERT_CHAIN, o->client_cert_chain);
 }
 
 static void add_if_absent(struct fields *f, struct arena *a, enum field_id id, struct slice value) {

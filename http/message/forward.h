@@ -19,7 +19,10 @@ struct forward_options {
         host; // replaces Host when not empty; give it where a 1.0 client named no host: an empty Host is legal but few like it
     bool
         is_trusted; // the client's own X-Forwarded-*, Forwarded and X-Request-Id are kept and added to
-    bool adds_forwarded;   // RFC 7239
+    bool adds_forwarded; // RFC 7239
+    bool
+        owns_client_cert; // Client-Cert and Client-Cert-Chain (RFC 9440) are ours, whoever the client is
+    struct slice client_cert, client_cert_chain; // their values; empty: none
     bool keeps_upgrade;    // Connection: Upgrade and Upgrade go to the backend
     bool expects_continue; // pass Expect on
     bool is_chunked;       // the body goes in chunks, whatever its length

@@ -13,17 +13,20 @@
 
 static void add_from_store(struct graph *g, X509_STORE_CTX *verification);
 static bool verify_path(X509_STORE_CTX *verification, const struct path *p);
+static bool has_objection(X509_STORE_CTX *verification, const struct narrow_rules *rules);
 static bool refuse(X509_STORE_CTX *verification);
 
-bool narrow_verify(X509_STORE_CTX *verification, enum chain_purpose purpose, struct text *why) {
+bool narrow_verify(X509_STORE_CTX *verification, const struct narrow_rules *rules,
+                   struct narrow_verdict *verdict, struct text *why) {
     struct graph *g = graph_new();
     struct chain_answer answer;
     const STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(verification);
     struct chain_question q = {.leaf = X509_STORE_CTX_get0_cert(verification),
                                .at = time(NULL),
-                               .purpose = purpose,
+                               .purpose = rules->purpose,
                                .bits_min = CHAIN_BITS_MIN,
-                               .intermediates_max = -1,
+                               .intermediates_max = rules->intermediates_max,
+                               .crls = rules->crls,
                                .limits = CHAIN_LIMITS_HANDSHAKE};
     graph_add(g, q.leaf, false);
     for (int i = 0; i < sk_X509_num(sent) && i < NARROW_SENT_MAX; i++)
@@ -31,9 +34,16 @@ bool narrow_verify(X509_STORE_CTX *verification, enum chain_purpose purpose, str
     add_from_store(g, verification);
     enum chain_result result = chain_find(g, &q, &answer);
     bool is_good = result == CHAIN_FOUND && verify_path(verification, &answer.path);
+    *verdict = (struct narrow_verdict){.visits = answer.visits,
+                                       .signatures = answer.signatures,
+                                       .verifications = answer.verifications};
+    if (result == CHAIN_FOUND) {
+        verdict->bits = answer.path.bits;
+        verdict->length = (unsigned)answer.path.length;
+    }
     // Without a path OpenSSL finds the words for most reasons; when it sees none, ours are said.
     bool is_ours = result == CHAIN_EXHAUSTED ||
-                   (result == CHAIN_REFUSED && X509_verify_cert(verification) == 1);
+                   (result == CHAIN_REFUSED && !has_objection(verification, rules));
     if (is_ours) {
         text_add(why, text_slice(&answer.why));
         is_good = refuse(verification);
@@ -74,6 +84,15 @@ static bool verify_path(X509_STORE_CTX *verification, const struct path *p) {
     sk_X509_free(between);
     sk_X509_free(anchor);
     return is_good;
+}
+
+// Of OpenSSL, to what the search has refused: it picks the alert that tells the peer.
+static bool has_objection(X509_STORE_CTX *verification, const struct narrow_rules *rules) {
+    if (sk_X509_CRL_num(rules->crls) > 0) {
+        X509_STORE_CTX_set0_crls(verification, rules->crls);
+        X509_STORE_CTX_set_flags(verification, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+    }
+    return X509_verify_cert(verification) != 1;
 }
 
 static bool refuse(X509_STORE_CTX *verification) {
