@@ -39,7 +39,8 @@ struct shared *shared_new(const struct shared_plan *plan) {
     CHECK(s);
     void *base = MAP_FAILED;
     if (lay_out(s, plan))
-        base = mmap(NULL, s->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        base = mmap(NULL, s->bytes, PROT_READ | PROT_WRITE,
+                    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     else
         errno = EFBIG;
     if (base == MAP_FAILED) {

@@ -23,7 +23,7 @@ struct shared_plan {
     size_t area_count;
 };
 #define SHARED_AREAS_MAX 16
-#define SHARED_BYTES_MAX (256u << 20)
+#define SHARED_BYTES_MAX (512u << 20) // a page that nobody touches costs nothing
 
 // NULL and errno when the memory cannot be had. The areas are copied.
 struct shared *shared_new(const struct shared_plan *plan);

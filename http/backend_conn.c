@@ -40,11 +40,11 @@ struct backend_conn *backend_conn_borrow(const struct backend_wish *wish) {
     c->service = s;
     c->generation = wish->generation;
     c->pool = wish->pool;
-    c->member = wish->member;
+    c->member = member_ref(wish->member);
     c->client = wish->client;
     c->on_wake = wish->on_wake;
     c->arg = wish->arg;
-    wish->member->in_flight++;
+    member_begin(c->member);
     if (c->is_reused)
         stream_set_owner(c->stream, c->on_wake, c->arg);
     else
@@ -85,15 +85,18 @@ void backend_conn_return(struct backend_conn *c, const struct response_head *ans
     struct backend_wish wish = {.generation = c->generation, .pool = c->pool, .member = c->member};
     struct idle_key key = key_of(&wish);
     unsigned keep_ms = idle_ms(conf, answer);
-    c->member->in_flight--;
-    struct idle_set *set = c->service->idle;
-    unsigned max_idle = conf->max_idle;
+    struct member *member = c->member; // lends its text to the key
+    member_end(member);
     c->generation = NULL, c->pool = NULL, c->member = NULL, c->client = NULL;
-    idle_set_put(set, &key, c, keep_ms, max_idle);
+    idle_set_put(c->service->idle, &key, c, keep_ms, conf->max_idle);
+    member_unref(member);
 }
 
 void backend_conn_close(struct backend_conn *c) {
-    if (c->member) c->member->in_flight--;
+    if (c->member) {
+        member_end(c->member);
+        member_unref(c->member);
+    }
     if (c->dial) dial_cancel(c->dial);
     if (c->stream) stream_free(c->stream);
     free(c);

@@ -13,7 +13,6 @@
 enum { AVOID_MS = 1000 };
 
 static struct member *probe(struct pool *p, struct member *m);
-static size_t tried_words(const struct pool *p);
 static struct slice scheme_of(const struct exchange *x);
 static enum fail fail_of(enum refused refused);
 static enum fail judge_certificate(const struct exchange *x);
@@ -61,31 +60,29 @@ enum fail choose_route(struct exchange *x) {
 
 struct member *choose_member(struct exchange *x) {
     struct pool *p = x->answer.pool;
-    if (p->avoid_until_ms > clock_ms()) {
-        uint64_t *left_out = arena_alloc(x->arena, tried_words(p) * sizeof(*left_out));
-        memcpy(left_out, x->tried, tried_words(p) * sizeof(*left_out));
-        for (size_t i = 0; i < p->member_count; i++)
-            if (p->members[i].avoid_until_ms > clock_ms()) left_out[i / 64] |= 1ull << (i % 64);
-        struct member *m = pool_choose(p, &x->answer, left_out);
-        if (m) return probe(p, m);
-    }
-    return probe(p, pool_choose(p, &x->answer, x->tried));
+    struct left_out out = {.tried = x->tried, .tried_count = x->tried_count};
+    if (p->avoid_until_ms > clock_ms()) out.avoided_at_ms = clock_ms();
+    struct member *m = pool_choose(p, &x->answer, &out, x->arena);
+    return m ? probe(p, member_ref(m)) : NULL;
 }
 
 void give_up_member(struct exchange *x) {
     struct member *m = x->member;
-    x->tried[m->index / 64] |= 1ull << (m->index % 64);
+    CHECK(x->tried_count < TRIES_MAX);
+    x->tried[x->tried_count++] = member_ref(m);
     m->avoid_until_ms = x->answer.pool->avoid_until_ms = clock_ms() + AVOID_MS;
+}
+
+void forget_members(struct exchange *x) {
+    member_unref(x->member);
+    x->member = NULL;
+    while (x->tried_count > 0) member_unref(x->tried[--x->tried_count]);
 }
 
 // Whoever is sent to a member that refused before finds out for all: the others go on avoiding it until he is connected.
 static struct member *probe(struct pool *p, struct member *m) {
-    if (m && m->avoid_until_ms != 0) m->avoid_until_ms = p->avoid_until_ms = clock_ms() + AVOID_MS;
+    if (m->avoid_until_ms != 0) m->avoid_until_ms = p->avoid_until_ms = clock_ms() + AVOID_MS;
     return m;
-}
-
-static size_t tried_words(const struct pool *p) {
-    return (p->member_count + 63) / 64;
 }
 
 static struct slice scheme_of(const struct exchange *x) {

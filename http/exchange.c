@@ -192,7 +192,8 @@ static bool may_retry(const struct exchange *x) {
     if (!is_possible) return false;
     switch (fail_row(x->fail)->retry) {
     case RETRY_NEVER: return false;
-    case RETRY_UNSENT: return x->tries < x->answer.pool->member_count && !x->answer.fixed;
+    case RETRY_UNSENT:
+        return x->tries < pool_view(x->answer.pool)->all_count && !x->answer.fixed.at;
     case RETRY_STALE: return !x->wants_fresh && method_is_idempotent(x->request.method);
     }
     return false;
@@ -264,9 +265,10 @@ static unsigned connect_ms(const struct exchange *x) {
 }
 
 static bool begin_attempt(struct exchange *x) {
+    member_unref(x->member);
     x->member = choose_member(x);
     if (!x->member) return false;
-    x->backend_text = x->member->text;
+    x->backend_text = arena_string(x->arena, slice_of(x->member->text));
     x->tries++;
     x->at.chosen = clock_us();
     x->at.connected = x->at.first_byte = 0;
@@ -413,7 +415,6 @@ static enum step answer_failure(struct exchange *x) {
         if (x->retries++ == 0) x->service->retry_count++;
         if (retry == RETRY_STALE) x->wants_fresh = true;
         end_attempt(x);
-        x->member = NULL;
         return STEP_acquire_connection;
     }
     end_attempt(x);
@@ -472,6 +473,7 @@ static void leave(struct exchange *x) {
 static void free_exchange(struct exchange *x) {
     struct service *s = x->service;
     end_attempt(x);
+    forget_members(x);
     generation_unref(x->generation);
     s->exchange_count--;
     if (x->retries > 0) s->retry_count--;

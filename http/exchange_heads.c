@@ -12,8 +12,6 @@ enum fail prepare_request(struct exchange *x) {
     struct framing framing = x->request.framing;
     if (framing.kind == BODY_LENGTH && framing.length > policy->body_max_bytes)
         return FAIL_BODY_TOO_LARGE;
-    size_t words = (x->answer.pool->member_count + 63) / 64;
-    x->tried = arena_zalloc(x->arena, words * sizeof(*x->tried));
     struct forward_options options = {
         .client_ip = slice_of(x->who->ip),
         .scheme = x->who->listen->is_tls ? SLICE("https") : SLICE("http"),

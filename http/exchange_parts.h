@@ -46,6 +46,8 @@ struct traffic {
     uint64_t bytes_in, bytes_out;
 };
 
+enum { TRIES_MAX = 12 }; // `retry` of a site is at most 10
+
 struct exchange {
     struct service *service;
     struct generation *generation;
@@ -70,8 +72,9 @@ struct exchange {
 
     // the attempt
     struct backend_conn *backend;
-    struct member *member;
-    uint64_t *tried;          // bit per member
+    struct member *member;           // referenced
+    struct member *tried[TRIES_MAX]; // in vain; referenced
+    unsigned tried_count;
     unsigned tries;           // attempts begun
     unsigned retries;         // attempts that failed and were followed by another
     const char *backend_text; // address of the last one, for the log
@@ -112,8 +115,9 @@ void name_request(struct exchange *x);
 enum fail choose_route(struct exchange *x);
 
 // choose.c: the member for the next attempt, NULL: nobody is left; and what an attempt that got no connection leaves behind.
-struct member *choose_member(struct exchange *x);
+struct member *choose_member(struct exchange *x); // the caller's reference
 void give_up_member(struct exchange *x);
+void forget_members(struct exchange *x);
 
 // exchange_heads.c: the request as it goes to the backend; at the attempt, to this one; the answer as it goes to the client.
 enum fail prepare_request(struct exchange *x);

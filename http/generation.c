@@ -120,9 +120,9 @@ static struct tls_client *find_alike(const struct generation *g, size_t pool) {
 }
 
 static bool speaks_tls(const struct pool *p) {
-    for (size_t i = 0; i < p->member_count; i++)
-        if (p->members[i].is_tls) return true;
-    return false;
+    for (size_t i = 0; i < p->configured_count; i++)
+        if (p->configured[i].is_tls) return true;
+    return p->is_live; // who knows what will come
 }
 
 // --- the end ---

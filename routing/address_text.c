@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "routing/loader.h"
+#include "routing/address_text.h"
 
 // How addresses are written in a route file.
 
@@ -23,11 +23,13 @@ bool listen_address_parse(struct slice text, struct address *out) {
     return address_parse_ip(has_ipv6() ? SLICE("::") : SLICE("0.0.0.0"), port, out);
 }
 
-bool member_parse(struct arena *a, struct slice text, struct member *out, struct text *why) {
+bool member_parse(struct arena *a, struct slice text, struct endpoint *out, bool *is_tls,
+                  struct text *why) {
     struct slice address = text;
     int port = 0;
+    *is_tls = false;
     if (slice_starts_with(text, SLICE("https://"))) {
-        out->is_tls = true;
+        *is_tls = true;
         port = 443;
         address = slice_skip(text, 8);
     } else if (slice_starts_with(text, SLICE("http://"))) {
@@ -35,11 +37,10 @@ bool member_parse(struct arena *a, struct slice text, struct member *out, struct
         address = slice_skip(text, 7);
     }
     if (port && address.len > 0 && address.at[address.len - 1] == '/') address.len--;
-    out->text = arena_string(a, text);
-    out->endpoint.text = arena_string(a, address);
-    if (address_parse(address, &out->endpoint.address)) {
-        out->endpoint.port = address_port(&out->endpoint.address);
-        if (out->endpoint.port > 0 || slice_starts_with(address, SLICE("unix:"))) return true;
+    out->text = arena_string(a, address);
+    if (address_parse(address, &out->address)) {
+        out->port = address_port(&out->address);
+        if (out->port > 0 || slice_starts_with(address, SLICE("unix:"))) return true;
     }
     size_t colon = address.len;
     while (colon > 0 && address.at[colon - 1] != ':' && address.at[colon - 1] != ']') colon--;
@@ -49,9 +50,8 @@ bool member_parse(struct arena *a, struct slice text, struct member *out, struct
     bool is_bracketed = host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']';
     struct slice ip = is_bracketed ? (struct slice){host.at + 1, host.len - 2} : host;
     bool is_v6 = slice_find(ip, ':') >= 0;
-    if (port_is_good && is_v6 == is_bracketed &&
-        address_parse_ip(ip, port, &out->endpoint.address)) {
-        out->endpoint.port = port;
+    if (port_is_good && is_v6 == is_bracketed && address_parse_ip(ip, port, &out->address)) {
+        out->port = port;
         return true;
     }
     if (slice_find(text, ' ') >= 0) {
@@ -67,8 +67,8 @@ bool member_parse(struct arena *a, struct slice text, struct member *out, struct
                     SLICE_ARGS(text));
         return false;
     }
-    out->endpoint.host = arena_string(a, host);
-    out->endpoint.port = port;
+    out->host = arena_string(a, host);
+    out->port = port;
     return true;
 }
 

@@ -14,13 +14,13 @@ static uint64_t draw(const struct member *m, uint64_t key_hash);
 static uint64_t minus_ln(uint64_t d);
 static double limit_of(uint64_t d, unsigned weight);
 
-struct member *balance_hash(struct pool *p, uint64_t key_hash, const uint64_t *tried) {
+struct member *balance_hash(struct pool *p, struct candidates from, uint64_t key_hash) {
+    (void)p;
     struct member *best = NULL;
     uint64_t best_draw = 0, best_ln = 0; // 0: not asked for yet
     double limit = 0;                    // no draw beyond limit * weight can win
-    for (size_t i = 0; i < p->member_count; i++) {
-        struct member *m = &p->members[i];
-        if (!member_may_take(m, tried)) continue;
+    for (size_t i = 0; i < from.count; i++) {
+        struct member *m = from.at[i];
         uint64_t d = draw(m, key_hash);
         if (best && m->weight == best->weight && d >= best_draw) continue;
         if (best && m->weight != best->weight) {

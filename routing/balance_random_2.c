@@ -6,29 +6,27 @@
 #include "core/check.h"
 #include "routing/balance.h"
 
-static struct member *draw(struct pool *p, uint64_t total, const uint64_t *tried,
+static struct member *draw(struct pool *p, struct candidates from, uint64_t total,
                            const struct member *without);
 static uint64_t roll(struct pool *p);
 
 // Two different members drawn at random by weight; the less busy one of them.
-struct member *balance_random_2(struct pool *p, uint64_t key_hash, const uint64_t *tried) {
+struct member *balance_random_2(struct pool *p, struct candidates from, uint64_t key_hash) {
     (void)key_hash;
     uint64_t total = 0;
-    for (size_t i = 0; i < p->member_count; i++)
-        if (member_may_take(&p->members[i], tried)) total += p->members[i].weight;
-    if (total == 0) return NULL;
-    struct member *first = draw(p, total, tried, NULL);
+    for (size_t i = 0; i < from.count; i++) total += from.at[i]->weight;
+    struct member *first = draw(p, from, total, NULL);
     if (total == first->weight) return first;
-    struct member *second = draw(p, total - first->weight, tried, first);
+    struct member *second = draw(p, from, total - first->weight, first);
     return is_less_busy(second, first) ? second : first;
 }
 
-static struct member *draw(struct pool *p, uint64_t total, const uint64_t *tried,
+static struct member *draw(struct pool *p, struct candidates from, uint64_t total,
                            const struct member *without) {
     uint64_t point = roll(p) % total;
-    for (size_t i = 0; i < p->member_count; i++) {
-        struct member *m = &p->members[i];
-        if (m == without || !member_may_take(m, tried)) continue;
+    for (size_t i = 0; i < from.count; i++) {
+        struct member *m = from.at[i];
+        if (m == without) continue;
         if (point < m->weight) return m;
         point -= m->weight;
     }

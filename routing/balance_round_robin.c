@@ -5,17 +5,16 @@
 
 // Smooth weighted round robin: at each turn every member earns its weight, and the richest takes the request and pays what all
 // earned. With weights 5, 1, 1 that gives a a b a c a a. Members that were left out of a turn earn nothing in it.
-struct member *balance_round_robin(struct pool *p, uint64_t key_hash, const uint64_t *tried) {
-    (void)key_hash;
+struct member *balance_round_robin(struct pool *p, struct candidates from, uint64_t key_hash) {
+    (void)p, (void)key_hash;
     struct member *best = NULL;
     int earned = 0;
-    for (size_t i = 0; i < p->member_count; i++) {
-        struct member *m = &p->members[i];
-        if (!member_may_take(m, tried)) continue;
+    for (size_t i = 0; i < from.count; i++) {
+        struct member *m = from.at[i];
         m->credit += (int)m->weight;
         earned += (int)m->weight;
         if (!best || m->credit > best->credit) best = m;
     }
-    if (best) best->credit -= earned;
+    best->credit -= earned;
     return best;
 }

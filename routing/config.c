@@ -12,6 +12,7 @@
 static void finish_old_format(struct loader *l);
 static void finish_pools(struct loader *l);
 static void finish_keys(struct loader *l);
+static void check_table_limits(struct loader *l);
 static void finish_sites(struct loader *l);
 static void add_default_listen(struct loader *l);
 static void *keep(struct loader *l, const struct pointers *list);
@@ -24,6 +25,7 @@ void loader_finish(struct loader *l) {
     finish_old_format(l);
     finish_pools(l);
     finish_keys(l);
+    check_table_limits(l);
     finish_sites(l);
     if (l->listens.count == 0 && l->site_count == 0 && conf_error_count(l->conf) == 0)
         conf_error(l->conf, &file, "declares neither listen nor site: it would serve nothing");
@@ -38,8 +40,18 @@ void loader_finish(struct loader *l) {
     c->pool_count = l->pools.count;
 }
 
+void config_attach(struct config *c, struct table *t, uint32_t *row) {
+    for (size_t i = 0; i < c->pool_count; i++) {
+        struct pool *p = c->pools[i];
+        p->shared = table_find(t, slice_of(p->table_name));
+        p->table = t;
+        p->table_row = row;
+    }
+}
+
 void config_free(struct config *c) {
     if (!c) return;
+    for (size_t i = 0; i < c->pool_count; i++) view_fini(&c->pools[i]->view);
     script_free(c->router->script);
     arena_free(c->router->arena);
 }
@@ -91,6 +103,18 @@ static void finish_pools(struct loader *l) {
         conf_error(l->conf, &spot, "is used here but declared nowhere%s",
                    suggest_text(&suggestion, buf));
     }
+}
+
+static void check_table_limits(struct loader *l) {
+    struct conf_spot spot = {.file = l->config->path};
+    size_t members = 0;
+    for (size_t i = 0; i < l->pools.count; i++)
+        members += ((const struct pool *)l->pools.at[i])->configured_count;
+    if (members > TABLE_FILE_MAX)
+        conf_error(l->conf, &spot, "has %zu backends in all pools; the most is %d", members,
+                   TABLE_FILE_MAX);
+    if (l->pools.count > TABLE_FILE_MAX)
+        conf_error(l->conf, &spot, "has %zu pools; the most is %d", l->pools.count, TABLE_FILE_MAX);
 }
 
 static void finish_sites(struct loader *l) {

@@ -13,46 +13,10 @@
 #include "core/slice.h"
 #include "core/text.h"
 #include "routing/listen.h"
-#include "routing/policy.h"
+#include "routing/pool.h"
 
 // One loaded route file (ROUTES): plain structs, immutable once loaded but for the live part of pools. Strings are the
 // config's and NUL-terminated. Every struct that a line of the file made knows its place.
-
-// The ways of choosing a member: rows of balances.def.
-enum balance {
-#define BALANCE(id, name, choose) BALANCE_##id,
-#include "routing/balances.def"
-#undef BALANCE
-};
-
-struct member {
-    struct endpoint endpoint;
-    char *text; // as written: "https://10.0.0.1:443"
-    bool is_tls;
-    unsigned weight; // 1..1000; 0: drained
-    unsigned index;  // in its pool
-    uint64_t seed;   // hash of the text, for rendezvous
-    const struct backend_conf *backend;
-    // live, per process:
-    unsigned in_flight;      // exchanges that use it now
-    int credit;              // smooth round robin
-    uint64_t avoid_until_ms; // it refused a connection: others are asked first until then
-};
-
-struct pool {
-    struct place place;
-    char *
-        name; // of an address written in a site: that address; sites with the same one share the pool
-    enum balance balance;
-    struct key_template *key; // NULL but for hash
-    bool key_is_host;         // the key is a host name: every key goes through hostname_normalise()
-    struct backend_conf backend;
-    struct member *members;
-    size_t member_count;
-    // live, per process:
-    uint64_t dice;           // of random-2
-    uint64_t avoid_until_ms; // the latest of the members'
-};
 
 // What a site or a path does with a request.
 enum action_kind {
@@ -107,5 +71,8 @@ struct config *config_load(struct files *files, const char *path, struct text *e
 struct config *config_load_text(struct files *files, const char *name, struct slice text,
                                 struct text *errors);
 void config_free(struct config *c);
+// From now on the members of all pools are those of the backend table, which has every pool of c; `row` is where this process
+// counts what it has in flight (table_row_bytes()).
+void config_attach(struct config *c, struct table *t, uint32_t *row);
 // The merged, effective settings, as Lua (rsp -T).
 void config_print(const struct config *c, struct text *out);

@@ -73,7 +73,7 @@ struct route_answer {
     struct pool *pool;
     struct slice key; // normalised; at == NULL: no key
     uint64_t key_hash;
-    struct member *fixed; // pool:member(addr): this one or none
+    struct slice fixed; // pool:member(addr): this one or none; at == NULL: any
     int status;
     struct slice body;     // of RESPOND
     struct slice location; // of REDIRECT
@@ -87,11 +87,18 @@ extern const struct policy DEFAULT_POLICY;
 enum progress route_decide(const struct config *c, const struct route_request *r, struct arena *a,
                            struct route_answer *out);
 
-// The member for an attempt: a pure function of (answer, members, in-flight counts) but for round robin's turn and random-2's dice.
-// Members whose bit is set in `tried` (64 bits a word, (member_count + 63) / 64 words; NULL: none) are left out. NULL: nobody is left.
-// A hash pool gives the key's own second choice when the first is tried.
+// Who is left out of a choice.
+struct left_out {
+    struct member *const *tried; // asked before, in vain
+    unsigned tried_count;
+    uint64_t
+        avoided_at_ms; // those that are avoided at this moment as well, if others are left; 0: nobody is
+};
+// The member for an attempt: a pure function of (answer, version of the table, in-flight counts) but for round robin's turn and
+// random-2's dice. NULL: nobody is left. A hash pool gives the key's own second choice when the first is left out. The arena is for
+// what lasts no longer than the call.
 struct member *pool_choose(struct pool *p, const struct route_answer *answer,
-                           const uint64_t *tried);
+                           const struct left_out *out, struct arena *a);
 
 // `rsp explain`: what would happen to METHOD URL from `from` (may be NULL: 127.0.0.1), in words, with file:line. False and a reason in
 // out when the URL is none.

@@ -107,14 +107,14 @@ static void explain_pool(const struct probe *p, const struct rule *rule,
     const struct pool *pool = answer->pool;
     struct slice balance = conf_choice(BALANCE_NAMES, (int)pool->balance);
     text_printf(out, "  pool     \"%s\" (%s:%d): %.*s of %zu\n", pool->name, pool->place.file,
-                pool->place.line, SLICE_ARGS(balance), pool->member_count);
+                pool->place.line, SLICE_ARGS(balance), pool_view(answer->pool)->all_count);
     const struct key_template *key = rule->key ? rule->key : pool->key;
     if (answer->key.at)
         text_printf(out, "  key      %.*s (%s, hash %016llx)\n", SLICE_ARGS(answer->key),
                     rule->action == ACTION_ROUTE ? "from the function or the pool"
                                                  : template_text(key),
                     (unsigned long long)answer->key_hash);
-    else if (pool->balance == BALANCE_HASH && !answer->fixed)
+    else if (pool->balance == BALANCE_HASH && !answer->fixed.at)
         text_add(out, SLICE("  key      none: members take turns\n"));
     struct probe_choice choice = probe_choose(answer, p->arena);
     explain_member("backend", choice.chosen, answer, out);
@@ -127,14 +127,14 @@ static void explain_member(const char *label, const struct member *m,
                            const struct route_answer *answer, struct text *out) {
     if (!m) return;
     text_printf(out, "  %-8s %s", label, m->text);
-    if (answer->fixed) {
+    if (answer->fixed.at) {
         text_add(out, SLICE(" (named by the function)\n"));
     } else if (answer->pool->balance == BALANCE_HASH && answer->key.at) {
         struct distance d = balance_distance(m, answer->key_hash);
         text_printf(out, " (distance %.4f, weight %u)\n",
                     (double)d.at / 288230376151711744.0 / d.weight, m->weight);
     } else {
-        text_printf(out, " (%u in flight, weight %u)\n", m->in_flight, m->weight);
+        text_printf(out, " (%u in flight, weight %u)\n", member_in_flight(m), m->weight);
     }
 }
 

@@ -77,12 +77,6 @@ struct conf_spot loader_spot(struct loader *l, struct lua_State *L, const char *
                              const char *name);
 struct place place_of(const struct conf_spot *spot);
 
-// "127.0.0.1:80", ":80", "80", "unix:/path" to an address to listen on. A port alone is "[::]:port", which takes IPv4 as well; on a
-// system without IPv6 it is "0.0.0.0:port".
-bool listen_address_parse(struct slice text, struct address *out);
-// "host:port", "[v6]:port", "unix:/path", with http:// or https:// before it. False and `why`.
-bool member_parse(struct arena *a, struct slice text, struct member *out, struct text *why);
-
 // lua_pool.c
 struct pool *pool_at(struct lua_State *L,
                      int index); // the pool that a Lua value is; NULL: it is none

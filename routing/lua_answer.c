@@ -16,11 +16,11 @@
 static const char type_name[] = "rsp.answer";
 enum { FIELDS_MAX = 32, SHARES_MAX = 100, SPLIT_SEED = 0x5911 };
 
-// User value 1: the key, body or location; 2: the table of fields.
+// User value 1: the key, address, body or location; 2: the table of fields.
 struct made_answer {
     enum answer_kind kind;
     struct pool *pool;
-    struct member *member;
+    bool is_fixed; // to a member: user value 1 is its address
     int status;
 };
 
@@ -53,11 +53,12 @@ void lua_answer_read(struct lua_State *L, int index, struct lua_request *r,
             luaL_typename(L, index));
     out->kind = made->kind;
     out->status = made->status;
-    out->fixed = made->member;
     lua_getiuservalue(L, index, 1);
     lua_getiuservalue(L, index, 2);
     struct slice text = keep_string(L, -2, r->arena);
-    if (made->kind == ANSWER_POOL) answer_set_pool(out, made->pool, text, r->arena);
+    if (made->kind == ANSWER_POOL)
+        answer_set_pool(out, made->pool, made->is_fixed ? (struct slice){NULL, 0} : text, r->arena);
+    if (made->is_fixed) out->fixed = text;
     if (made->kind == ANSWER_RESPOND) out->body = text;
     if (made->kind == ANSWER_REDIRECT) out->location = location_clean(r->arena, text);
     keep_fields(L, -1, r, out);
@@ -124,22 +125,20 @@ static int pool_by(lua_State *L) {
 static int pool_member(lua_State *L) {
     struct pool *p = check_pool(L);
     const char *text = luaL_checkstring(L, 2);
-    for (size_t i = 0; i < p->member_count; i++) {
-        if (strcmp(p->members[i].text, text) != 0) continue;
-        struct made_answer *made = push_answer(L, ANSWER_POOL);
-        made->pool = p;
-        made->member = &p->members[i];
-        return 1;
-    }
-    return luaL_error(L, "pool \"%s\" has no member \"%s\"", p->name, text);
+    if (!view_find(pool_view(p), slice_of(text)))
+        return luaL_error(L, "pool \"%s\" has no member \"%s\"", p->name, text);
+    struct made_answer *made = push_answer(L, ANSWER_POOL);
+    made->pool = p;
+    made->is_fixed = true;
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, -2, 1);
+    return 1;
 }
 
 // Is there a member that could take a request?
 static int pool_up(lua_State *L) {
     struct pool *p = check_pool(L);
-    bool is_up = false;
-    for (size_t i = 0; i < p->member_count; i++) is_up |= p->members[i].weight > 0;
-    lua_pushboolean(L, is_up);
+    lua_pushboolean(L, pool_view(p)->able_count > 0);
     return 1;
 }
 

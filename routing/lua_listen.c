@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "routing/address_text.h"
 #include "routing/loader.h"
 #include "routing/settings.h"
 

@@ -5,6 +5,7 @@
 #include <lua.h>
 
 #include "core/hostname.h"
+#include "routing/address_text.h"
 #include "routing/balance.h"
 #include "routing/loader.h"
 #include "routing/lua_route.h"
@@ -29,7 +30,7 @@ static void read_members(struct loader *l, lua_State *L, int index, const struct
                          struct pool *p);
 static void read_member(struct loader *l, lua_State *L, const struct conf_spot *at, struct pool *p);
 static bool add_member(struct loader *l, const struct conf_spot *at, struct pool *p,
-                       struct slice text, unsigned weight);
+                       struct slice text, const struct table_settings *settings);
 static void push_pools(lua_State *L);
 static const char *address_list_name(lua_State *L, int index);
 
@@ -70,8 +71,9 @@ struct pool *pool_read_to(struct loader *l, struct lua_State *L, int index,
     if (type == LUA_TSTRING) {
         size_t len;
         const char *text = lua_tolstring(L, index, &len);
-        p->members = arena_zalloc(l->arena, sizeof *p->members);
-        add_member(l, at, p, (struct slice){text, len}, 1);
+        struct table_settings settings = {.weight = 1};
+        p->configured = arena_zalloc(l->arena, sizeof *p->configured);
+        add_member(l, at, p, (struct slice){text, len}, &settings);
     } else {
         read_members(l, L, index, at, p);
         if (lua_rawlen(L, index) == 0) conf_error(l->conf, at, "is an empty list of addresses");
@@ -94,6 +96,7 @@ static struct pool *named_pool(struct loader *l, lua_State *L, const char *key, 
         lua_pop(L, 1);
         struct pool *p = arena_zalloc(l->arena, sizeof *p);
         p->name = arena_string(l->arena, slice_of(name));
+        p->table_name = arena_string(l->arena, slice_of(key));
         // Where it is named first, until it is declared: a negative line.
         struct conf_spot spot = loader_spot(l, L, NULL, NULL);
         p->place = (struct place){spot.file, -spot.line};
@@ -153,7 +156,7 @@ static void read_pool(struct loader *l, lua_State *L, int index, const struct co
     lua_pop(L, 1);
     read_key(l, L, index, at, p);
     read_members(l, L, index, at, p);
-    if (p->member_count == 0 && lua_rawlen(L, index) == 0)
+    if (p->configured_count == 0 && lua_rawlen(L, index) == 0 && !p->is_live)
         conf_error(l->conf, at, "has no members: write { \"10.0.0.1:8080\", ... }");
 }
 
@@ -186,7 +189,7 @@ static void read_members(struct loader *l, lua_State *L, int index, const struct
         conf_error(l->conf, at, "has more than %d members", MEMBERS_MAX);
         return;
     }
-    p->members = arena_zalloc(l->arena, (count + 1) * sizeof *p->members);
+    p->configured = arena_zalloc(l->arena, (count + 1) * sizeof *p->configured);
     for (size_t i = 1; i <= count; i++) {
         struct conf_spot item = {.up = at, .item = (int)i};
         lua_rawgeti(L, index, (lua_Integer)i);
@@ -198,7 +201,7 @@ static void read_members(struct loader *l, lua_State *L, int index, const struct
 // "address", or { "address", weight = 2 }, on top of the stack.
 static void read_member(struct loader *l, lua_State *L, const struct conf_spot *at,
                         struct pool *p) {
-    struct member settings = {.weight = 1};
+    struct table_settings settings = {.weight = 1};
     size_t len;
     bool is_table = lua_type(L, -1) == LUA_TTABLE;
     if (is_table) {
@@ -207,7 +210,7 @@ static void read_member(struct loader *l, lua_State *L, const struct conf_spot *
     }
     if (lua_type(L, -1) == LUA_TSTRING) {
         const char *text = lua_tolstring(L, -1, &len);
-        add_member(l, at, p, (struct slice){text, len}, settings.weight);
+        add_member(l, at, p, (struct slice){text, len}, &settings);
     } else {
         conf_error(l->conf, at, "needs an address, or { \"address\", weight = 2 }, not a %s",
                    luaL_typename(L, -1));
@@ -216,24 +219,26 @@ static void read_member(struct loader *l, lua_State *L, const struct conf_spot *
 }
 
 static bool add_member(struct loader *l, const struct conf_spot *at, struct pool *p,
-                       struct slice text, unsigned weight) {
-    struct member *m = &p->members[p->member_count];
+                       struct slice text, const struct table_settings *settings) {
+    struct member_conf *m = &p->configured[p->configured_count];
+    struct endpoint endpoint;
     struct text why;
-    *m = (struct member){
-        .weight = weight, .index = (unsigned)p->member_count, .backend = &p->backend};
+    *m = (struct member_conf){.settings = *settings, .text = arena_string(l->arena, text)};
     text_init(&why, 1024);
-    bool is_good = member_parse(l->arena, text, m, &why);
-    for (size_t i = 0; is_good && i < p->member_count; i++) {
-        if (strcmp(p->members[i].text, m->text) != 0) continue;
+    bool is_good = member_parse(l->arena, text, &endpoint, &m->is_tls, &why);
+    if (is_good && text.len >= TABLE_TEXT_MAX) {
+        text_printf(&why, "the address is longer than %d bytes", TABLE_TEXT_MAX - 1);
+        is_good = false;
+    }
+    for (size_t i = 0; is_good && i < p->configured_count; i++) {
+        if (strcmp(p->configured[i].text, m->text) != 0) continue;
         text_printf(&why, "\"%s\" is a member already", m->text);
         is_good = false;
     }
-    if (is_good) {
-        m->seed = balance_member_seed(slice_of(m->text));
-        p->member_count++;
-    } else {
+    if (is_good)
+        p->configured_count++;
+    else
         conf_error(l->conf, at, "%s", text_string(&why));
-    }
     text_fini(&why);
     return is_good;
 }

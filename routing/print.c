@@ -58,8 +58,8 @@ static void print_listen(const struct listen_conf *l, struct text *out) {
 
 // A pool of the addresses that a site gave has their text as its name.
 static bool is_address_pool(const struct pool *p) {
-    if (p->member_count == 0) return false;
-    struct slice name = slice_of(p->name), first = slice_of(p->members[0].text);
+    if (p->configured_count == 0) return false;
+    struct slice name = slice_of(p->name), first = slice_of(p->configured[0].text);
     return slice_starts_with(name, first) && p->balance == BALANCE_ROUND_ROBIN;
 }
 
@@ -79,11 +79,11 @@ static void print_pool(const struct pool *p, struct text *out) {
 }
 
 static void print_members(const struct pool *p, struct text *out) {
-    for (size_t i = 0; i < p->member_count; i++) {
-        const struct member *m = &p->members[i];
-        if (m->weight != 1) text_add(out, SLICE("{ "));
+    for (size_t i = 0; i < p->configured_count; i++) {
+        const struct member_conf *m = &p->configured[i];
+        if (m->settings.weight != 1) text_add(out, SLICE("{ "));
         conf_print_string(out, slice_of(m->text));
-        if (m->weight != 1) text_printf(out, ", weight = %u }", m->weight);
+        if (m->settings.weight != 1) text_printf(out, ", weight = %u }", m->settings.weight);
         text_add(out, SLICE(", "));
     }
 }

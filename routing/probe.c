@@ -62,21 +62,25 @@ void probe_add_field(struct probe *p, struct slice name, struct slice value) {
         p->fields[p->field_count++] = (struct probe_field){name, value, false};
 }
 
+// Asks a copy of the pool whose members are copies, so that nobody's turn is taken.
 struct probe_choice probe_choose(const struct route_answer *answer, struct arena *a) {
+    const struct view *v = pool_view(answer->pool);
     struct pool pool = *answer->pool;
-    size_t count = pool.member_count;
     struct probe_choice choice = {NULL, NULL};
-    struct route_answer copy = *answer;
-    pool.members = arena_alloc(a, (count + 1) * sizeof *pool.members);
-    memcpy(pool.members, answer->pool->members, count * sizeof *pool.members);
-    if (copy.fixed) copy.fixed = &pool.members[copy.fixed->index];
-    uint64_t *tried = arena_zalloc(a, (count + 63) / 64 * sizeof *tried + 8);
-    const struct member *first = pool_choose(&pool, &copy, tried);
+    struct member *copies = arena_alloc(a, (v->able_count + 1) * sizeof *copies);
+    pool.shared = NULL; // the copy stays as it is
+    pool.view.head = VIEW_OF_FILE;
+    pool.view.able = arena_alloc(a, (v->able_count + 1) * sizeof *pool.view.able);
+    for (size_t i = 0; i < v->able_count; i++) {
+        copies[i] = *v->able[i];
+        pool.view.able[i] = &copies[i];
+    }
+    struct member *first = pool_choose(&pool, answer, &(struct left_out){0}, a);
     if (!first) return choice;
-    choice.chosen = &answer->pool->members[first->index];
-    tried[first->index / 64] |= (uint64_t)1 << first->index % 64;
-    const struct member *next = pool_choose(&pool, &copy, tried);
-    if (next) choice.next = &answer->pool->members[next->index];
+    choice.chosen = v->able[first - copies];
+    struct member *next =
+        pool_choose(&pool, answer, &(struct left_out){.tried = &first, .tried_count = 1}, a);
+    if (next) choice.next = v->able[next - copies];
     return choice;
 }
 

@@ -148,7 +148,7 @@ static bool has_same_backend(const struct outcome *o, const struct outcome *firs
         text_printf(why, "%.*s: goes to no backend", SLICE_ARGS(line));
         return false;
     }
-    bool is_certain = o->answer.fixed || o->answer.pool->member_count == 1 ||
+    bool is_certain = o->answer.fixed.at || pool_view(o->answer.pool)->all_count == 1 ||
                       (o->answer.pool->balance == BALANCE_HASH && o->answer.key.at);
     if (!is_certain) {
         text_printf(why, "%.*s: pool \"%s\" does not choose by a key", SLICE_ARGS(line),

@@ -67,7 +67,7 @@ static const struct conf_field pool_tls_rows[] = {
 };
 const struct conf_table POOL_TLS_SETTINGS = TABLE(pool_tls_rows, false);
 
-#define SETTINGS_MEMBER(...) ROW(member, __VA_ARGS__)
+#define SETTINGS_MEMBER(...) ROW(table_settings, __VA_ARGS__)
 static const struct conf_field member_rows[] = {
 #include "routing/settings.def"
 };

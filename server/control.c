@@ -8,20 +8,23 @@
 #include "core/check.h"
 #include "core/log.h"
 #include "server/admin.h"
+#include "server/pools.h"
 #include "server/role.h"
 #include "server/worker.h"
 
-enum { ROTATE_TICKETS_MS = 3600 * 1000 };
+enum { ROTATE_TICKETS_MS = 3600 * 1000, PROBLEMS_MAX = 4096 };
 
 struct control {
     struct scoreboard *board;
     struct role *role;
     struct admin *admin;
+    struct pools *pools;
     struct timer rotate;
 };
 
 static size_t listens_of(const struct generation *g, const struct listen_conf **at);
 static void on_order(void *arg, enum order_type type, struct order order, struct slice text);
+static void on_switch(void *arg, const struct generation *g);
 static void rotate_tickets(void *arg);
 
 static const struct generation *generation_of(void *arg) {
@@ -42,6 +45,7 @@ int control_run(void *start, int channel_fd) {
     struct admin_calls admin = {
         .board = s->board, .generation = generation_of, .ask_reload = ask_reload, .arg = &c};
     c.admin = admin_new(&admin);
+    c.pools = pools_new(scoreboard_table(s->board));
     struct role_conf conf = {.row = s->row,
                              .board = s->board,
                              .user = s->user,
@@ -51,7 +55,9 @@ int control_run(void *start, int channel_fd) {
                              .local_arg = c.admin,
                              .listens = listens_of,
                              .on_order = on_order,
-                             .on_order_arg = &c};
+                             .on_order_arg = &c,
+                             .on_switch = on_switch,
+                             .on_switch_arg = &c};
     c.role = role_new(&conf);
     if (!c.role) return 1;
     timer_init(&c.rotate, role_loop(c.role), rotate_tickets, &c);
@@ -59,6 +65,7 @@ int control_run(void *start, int channel_fd) {
     role_run(c.role);
     timer_fini(&c.rotate);
     role_free(c.role);
+    pools_free(c.pools);
     admin_free(c.admin);
     return 0;
 }
@@ -84,6 +91,15 @@ static void on_order(void *arg, enum order_type type, struct order order, struct
     struct control *c = arg;
     if (type == ORDER_RELOAD_ENDED)
         admin_reload_ended(c->admin, order.number, (int)order.value, text);
+}
+
+static void on_switch(void *arg, const struct generation *g) {
+    struct control *c = arg;
+    struct text problems;
+    text_init(&problems, PROBLEMS_MAX);
+    pools_merge(c->pools, g->config, &problems);
+    if (problems.len > 0) log_error("%s", text_string(&problems));
+    text_fini(&problems);
 }
 
 static void rotate_tickets(void *arg) {

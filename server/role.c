@@ -170,6 +170,9 @@ static void build(struct role *r, unsigned number) {
 static void switch_over(struct role *r, unsigned number) {
     if (r->is_draining || !r->next || !delivery_is_built(r->next, number)) return;
     struct generation *g = delivery_generation(r->next);
+    if (r->conf.on_switch) r->conf.on_switch(r->conf.on_switch_arg, g);
+    config_attach(g->config, scoreboard_table(r->conf.board),
+                  scoreboard_table_row(r->conf.board, r->conf.row));
     service_switch(r->service, g);
     struct acceptors_conf acceptors = {.board = r->conf.local ? NULL : r->conf.board,
                                        .row = r->conf.row,

@@ -23,6 +23,9 @@ struct role_conf {
     // Orders that are the role's own; may be NULL.
     void (*on_order)(void *arg, enum order_type type, struct order order, struct slice text);
     void *on_order_arg;
+    // Before a generation is put in force here; may be NULL.
+    void (*on_switch)(void *arg, const struct generation *g);
+    void *on_switch_arg;
 };
 
 struct role;

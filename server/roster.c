@@ -37,6 +37,8 @@ struct roster {
     struct roster_conf conf;
     struct processes *processes;
     const struct edition *edition, *next;
+    unsigned
+        tabled; // number of the last edition whose pools control has brought into the backend table
     struct roster_row at[ROW_COUNT];
 };
 
@@ -46,6 +48,7 @@ static void restart_later(struct roster_row *place);
 static void send_edition(struct roster_row *place, const struct edition *e);
 static bool is_up_to_date(const struct roster_row *place);
 static void switch_member(struct roster_row *place);
+static void switch_workers(struct roster *s, unsigned number);
 static void drain_member(struct roster_row *place, unsigned ms);
 static void on_message(void *arg, unsigned type, struct slice body, int *fds, size_t fd_count);
 static void on_channel_closed(void *arg);
@@ -179,13 +182,22 @@ void roster_switch(struct roster *s, const struct edition *e) {
         if (s->at[row].is_wanted) switch_member(&s->at[row]);
 }
 
+// Control goes first: what the workers look up in the backend table must be there. Their turn comes when it has said so.
 static void switch_member(struct roster_row *place) {
-    const struct edition *e = place->roster->edition;
+    const struct roster *s = place->roster;
+    const struct edition *e = s->edition;
     if (!place->channel || place->built != e->generation->number) return;
+    if (place->row != ROW_CONTROL && s->tabled != e->generation->number) return;
     edition_send_logs(e, place->channel);
     struct order order = {.number = e->generation->number};
     order_send(place->channel, ORDER_SWITCH, order, (struct slice){0}, NULL, 0);
     timer_set(&place->answer, ANSWER_MS);
+}
+
+static void switch_workers(struct roster *s, unsigned number) {
+    s->tabled = number;
+    for (unsigned row = ROW_FIRST_WORKER; row < ROW_COUNT; row++)
+        if (s->at[row].is_wanted && s->at[row].serving != number) switch_member(&s->at[row]);
 }
 
 bool roster_is_serving(const struct roster *s, unsigned number) {
@@ -254,6 +266,7 @@ static void on_message(void *arg, unsigned type, struct slice body, int *fds, si
     } else if (type == ORDER_SWITCHED) {
         place->serving = order.number;
         timer_clear(&place->answer);
+        if (place->row == ROW_CONTROL) switch_workers(s, order.number);
         if (s->next && is_up_to_date(place)) send_edition(place, s->next);
         s->conf.on_change(s->conf.arg);
     } else if (type == ORDER_UNBUILT) {

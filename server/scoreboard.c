@@ -19,15 +19,17 @@ struct scoreboard {
 };
 
 struct scoreboard *scoreboard_new(void) {
-    static const struct shared_area AREAS[] = {
+    const struct shared_area areas[] = {
         {"roster", sizeof(struct process_row), ROW_COUNT},
+        {"table", table_bytes(), 1},
+        {"table rows", table_row_bytes(), ROW_COUNT},
         {"tickets", TLS_TICKET_AREA_BYTES, 1},
         {"workers", sizeof(unsigned), 1},
     };
     const struct shared_plan plan = {.rows = ROW_COUNT,
                                      .counters = COUNTER_COUNT,
-                                     .areas = AREAS,
-                                     .area_count = sizeof AREAS / sizeof AREAS[0]};
+                                     .areas = areas,
+                                     .area_count = sizeof areas / sizeof areas[0]};
     struct shared *shared = shared_new(&plan);
     if (!shared) return NULL;
     struct scoreboard *b = calloc(1, sizeof *b);
@@ -54,6 +56,14 @@ struct process_row *scoreboard_row(struct scoreboard *b, unsigned row) {
 
 void *scoreboard_ticket_keys(struct scoreboard *b) {
     return shared_area(b->shared, "tickets");
+}
+
+struct table *scoreboard_table(struct scoreboard *b) {
+    return shared_area(b->shared, "table");
+}
+
+uint32_t *scoreboard_table_row(struct scoreboard *b, unsigned row) {
+    return shared_slot(b->shared, "table rows", row);
 }
 
 int64_t scoreboard_started_at(const struct scoreboard *b) {
@@ -88,4 +98,5 @@ uint64_t scoreboard_sum(struct scoreboard *b, enum counter which) {
 
 void scoreboard_clear_gauges(struct scoreboard *b, unsigned row) {
     shared_clear_counter(b->shared, row, COUNT_CLIENTS_OPEN);
+    table_clear_row(scoreboard_table(b), scoreboard_table_row(b, row));
 }

@@ -8,8 +8,9 @@
 #include <sys/types.h>
 
 #include "http/counters.h"
+#include "routing/table.h"
 
-// What all processes of an rsp share: a row of counters for each, who sits in which row, the keys of TLS tickets. Made by the
+// What all processes of an rsp share: a row of counters for each, who sits in which row, the backend table, the keys of TLS tickets. Made by the
 // supervisor before the first fork.
 enum { WORKERS_MAX = 256, ROW_CONTROL = 0, ROW_FIRST_WORKER = 1, ROW_COUNT = WORKERS_MAX + 1 };
 
@@ -26,7 +27,9 @@ struct scoreboard *scoreboard_new(void); // NULL and errno
 void scoreboard_free(struct scoreboard *b);
 struct counters *scoreboard_counters(struct scoreboard *b, unsigned row);
 struct process_row *scoreboard_row(struct scoreboard *b, unsigned row);
-void *scoreboard_ticket_keys(struct scoreboard *b); // TLS_TICKET_AREA_BYTES
+void *scoreboard_ticket_keys(struct scoreboard *b);   // TLS_TICKET_AREA_BYTES
+struct table *scoreboard_table(struct scoreboard *b); // of the backends
+uint32_t *scoreboard_table_row(struct scoreboard *b, unsigned row);
 int64_t scoreboard_started_at(const struct scoreboard *b);
 // How many workers there are to be; the supervisor says so.
 void scoreboard_set_workers(struct scoreboard *b, unsigned count);
@@ -34,5 +37,5 @@ void scoreboard_set_workers(struct scoreboard *b, unsigned count);
 bool scoreboard_is_ahead(struct scoreboard *b, unsigned row);
 // Over all workers.
 uint64_t scoreboard_sum(struct scoreboard *b, enum counter which);
-// What its process had open is gone with it.
+// What its process had open or in flight is gone with it.
 void scoreboard_clear_gauges(struct scoreboard *b, unsigned row);

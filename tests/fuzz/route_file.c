@@ -16,11 +16,11 @@ static bool no_field(void *fields, struct slice name, unsigned nth, struct slice
     return false;
 }
 
-static void check_answer(const struct route_answer *answer) {
+static void check_answer(const struct route_answer *answer, struct arena *a) {
     CHECK(answer->policy);
     if (answer->kind == ANSWER_POOL) {
         CHECK(answer->pool && answer->site);
-        struct member *m = pool_choose(answer->pool, answer, NULL);
+        struct member *m = pool_choose(answer->pool, answer, &(struct left_out){0}, a);
         CHECK(!m || m->weight > 0);
     }
     if (answer->kind == ANSWER_REDIRECT || answer->kind == ANSWER_RESPOND)
@@ -45,7 +45,7 @@ static void ask(const struct config *c, struct slice host, struct slice path) {
                               .client = &client,
                               .field = no_field};
     CHECK(route_decide(c, &r, a, &answer) == READY);
-    check_answer(&answer);
+    check_answer(&answer, a);
     text_init(&out, 1 << 16);
     route_explain(c, SLICE("GET"),
                   arena_printf(a, "https://%.*s%.*s", SLICE_ARGS(host), SLICE_ARGS(path)), NULL,

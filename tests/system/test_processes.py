@@ -113,6 +113,7 @@ class Workers(SystemTest):
     @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
     def test_workers_and_control_have_no_privileges(self):
         rsp = self.rsp(HERE)
+        wait_until(lambda: all(w["generation"] for w in status(rsp)["workers"]), 5, "serving")
         nobody = pwd.getpwnam("nobody").pw_uid
         for pid in rsp.workers() + rsp.children("control"):
             lines = dict(line.split(":\t", 1) for line in procfs.read(pid, "status").splitlines() if ":\t" in line)

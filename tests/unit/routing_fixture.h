@@ -88,7 +88,7 @@ static inline const struct route_answer *ask(struct fixture *f, const char *host
 static inline const char *member_for(struct fixture *f, const char *host, const char *uri) {
     const struct route_answer *answer = ask(f, host, uri);
     assert_int_equal(answer->kind, ANSWER_POOL);
-    struct member *m = pool_choose(answer->pool, answer, NULL);
+    struct member *m = pool_choose(answer->pool, answer, &(struct left_out){0}, f->arena);
     return m ? m->text : NULL;
 }
 

@@ -115,7 +115,7 @@ static void members_are_written_in_many_ways(void **state) {
         char lua[128], buf[ADDRESS_TEXT_MAX];
         snprintf(lua, sizeof lua, "site \"*\" { to = \"%s\" }", ways[i].text);
         struct fixture f = load_good(lua);
-        const struct member *m = &f.config->pools[0]->members[0];
+        const struct member *m = pool_view(f.config->pools[0])->all[0];
         assert_string_equal(m->text, ways[i].text);
         assert_int_equal(m->is_tls, ways[i].is_tls);
         assert_int_equal(m->endpoint.port, ways[i].port);

@@ -82,7 +82,7 @@ static void a_plan_over_the_maximum_is_refused(void **state) {
     (void)state;
     const struct shared_area too_large[] = {{"a", SHARED_BYTES_MAX, 1}, {"b", 1, 1}};
     const struct shared_area too_many[] = {{"a", 1, (size_t)-1 / 32}};
-    const struct shared_area product[] = {{"a", 1 << 20, 257}};
+    const struct shared_area product[] = {{"a", 1 << 20, 513}};
     const struct shared_plan bad[] = {
         {0, 0, too_large, 2}, {0, 0, too_many, 1}, {0, 0, product, 1}};
     for (size_t i = 0; i < 3; i++) {

@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "routing/listen.h"
+#include "routing/policy.h"
+#include "routing/view.h"
+
+// The ways of choosing a member: rows of balances.def.
+enum balance {
+#define BALANCE(id, name, choose) BALANCE_##id,
+#include "routing/balances.def"
+#undef BALANCE
+};
+
+// A member as the route file has it.
+struct member_conf {
+    char *text; // "https://10.0.0.1:443"
+    bool is_tls;
+    struct table_settings settings;
+};
+
+struct pool {
+    struct place place;
+    char *
+        name; // of an address written in a site: that address; sites with the same one share the pool
+    char *table_name; // in the backend table: the name; where it is an address: "to " before it
+    enum balance balance;
+    struct key_template *key; // NULL but for hash
+    bool key_is_host;         // the key is a host name: every key goes through hostname_normalise()
+    struct backend_conf backend;
+    bool is_live; // members come and go by the admin API
+    struct member_conf *configured;
+    size_t configured_count;
+    // live, per process:
+    struct view view;                // see pool_view()
+    const struct table_pool *shared; // NULL: there is no table
+    struct table *table;
+    uint32_t *table_row;
+    uint64_t dice;           // of random-2
+    uint64_t avoid_until_ms; // the latest of the members'
+};

@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "routing/table.h"
+
+// How the table lies in memory: for table.c, which reads, and table_write.c.
+
+enum { CACHE_LINE = 64 };
+
+// The name of a pool: 128 bits of hash, never 0 and 0.
+struct table_name {
+    uint64_t high, low;
+};
+
+struct table_pool {
+    struct table_name name; // 0, 0: free; FREED: was used, and a search goes on behind it
+    uint64_t head;          // number of the edit << 32 | index of its list in `room`; 0: no list
+};
+
+// One member's numbers, on a cache line of its own: every process writes them.
+struct table_slot {
+    _Alignas(CACHE_LINE) uint32_t in_flight;
+};
+
+// Lists lie in `room`, each as a count and its entries, from places that are multiples of one entry.
+#define TABLE_ROOM (8 * TABLE_SLOTS_MAX)
+struct table_list {
+    uint64_t count;
+    char unused[sizeof(struct table_entry) - sizeof(uint64_t)];
+};
+
+struct table {
+    _Alignas(CACHE_LINE) uint64_t version;
+    _Alignas(CACHE_LINE) uint32_t slots_used; // those beyond were never used
+    struct table_pool pools[TABLE_POOLS_MAX];
+    struct table_slot slots[TABLE_SLOTS_MAX];
+    char texts[TABLE_SLOTS_MAX][TABLE_TEXT_MAX];
+    union {
+        struct table_list list;
+        struct table_entry entry;
+    } room[TABLE_ROOM];
+};
+
+struct table_name table_name_of(struct slice name);
+static inline bool table_is_free(struct table_name n) {
+    return n.high == 0 && n.low == 0;
+}

@@ -1,0 +1,164 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/pools.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/check.h"
+
+// A list in the making.
+struct draft {
+    struct table_entry *entries;
+    size_t count;
+};
+
+struct pools {
+    struct table *table;
+    struct table_writer *writer;
+    struct draft old, new; // room for TABLE_LIST_MAX each
+    const struct table_pool *
+        *in_force; // the pools of the generation that was merged last, by address
+    size_t in_force_count;
+};
+
+static bool merge_pool(struct pools *p, struct table_pool *shared, const struct pool *pool);
+static bool merge_member(struct pools *p, const struct member_conf *m, size_t near);
+static struct table_entry *find_old(struct pools *p, const char *text, size_t near);
+static void follow_file(struct table_entry *e, const struct table_settings *file);
+static void keep_added(struct pools *p, const struct pool *pool);
+static bool put_in_force(struct pools *p, struct table_pool *shared);
+static void forget_others(struct pools *p, const struct table_pool **now, size_t count);
+static bool is_among(const struct table_pool *p, const struct table_pool *const *list,
+                     size_t count);
+static int by_address(const void *a, const void *b);
+
+struct pools *pools_new(struct table *t) {
+    struct pools *p = calloc(1, sizeof *p);
+    CHECK(p);
+    p->table = t;
+    p->writer = table_writer_new(t);
+    p->old.entries = calloc(TABLE_LIST_MAX, sizeof *p->old.entries);
+    p->new.entries = calloc(TABLE_LIST_MAX, sizeof *p->new.entries);
+    CHECK(p->old.entries && p->new.entries);
+    return p;
+}
+
+void pools_free(struct pools *p) {
+    if (!p) return;
+    table_writer_free(p->writer);
+    free(p->old.entries);
+    free(p->new.entries);
+    free(p->in_force);
+    free(p);
+}
+
+void pools_merge(struct pools *p, const struct config *c, struct text *problems) {
+    const struct table_pool **now = calloc(c->pool_count + 1, sizeof *now);
+    CHECK(now);
+    size_t count = 0;
+    for (size_t i = 0; i < c->pool_count; i++) {
+        const struct pool *pool = c->pools[i];
+        struct table_pool *shared = table_add_pool(p->writer, slice_of(pool->table_name));
+        if (shared) now[count++] = shared;
+        if (shared && merge_pool(p, shared, pool)) continue;
+        text_printf(problems, "%s:%d: pool \"%s\": the table of backends is full\n",
+                    pool->place.file, pool->place.line, pool->name);
+    }
+    qsort(now, count, sizeof *now, by_address);
+    forget_others(p, now, count);
+    free(p->in_force);
+    p->in_force = now;
+    p->in_force_count = count;
+}
+
+static bool merge_pool(struct pools *p, struct table_pool *shared, const struct pool *pool) {
+    CHECK(table_read(p->table, shared, table_pool_head(shared), p->old.entries, &p->old.count));
+    p->new.count = 0;
+    for (size_t i = 0; i < pool->configured_count; i++)
+        if (!merge_member(p, &pool->configured[i], i)) return false;
+    keep_added(p, pool);
+    return put_in_force(p, shared);
+}
+
+// False: no slot is left.
+static bool merge_member(struct pools *p, const struct member_conf *m, size_t near) {
+    struct table_entry *e = &p->new.entries[p->new.count];
+    struct table_entry *old = find_old(p, m->text, near);
+    if (p->new.count == TABLE_LIST_MAX) return false;
+    if (old) {
+        *e = *old;
+        follow_file(e, &m->settings);
+    } else {
+        uint32_t slot;
+        if (!table_take_slot(p->writer, slice_of(m->text), &slot)) return false;
+        *e = (struct table_entry){.slot = slot,
+                                  .since = (uint32_t)time(NULL),
+                                  .weight = m->settings.weight,
+                                  .live = m->settings,
+                                  .file = m->settings};
+    }
+    p->new.count++;
+    return true;
+}
+
+// Most likely at the same place as in the file.
+static struct table_entry *find_old(struct pools *p, const char *text, size_t near) {
+    for (size_t i = 0; i < p->old.count; i++) {
+        struct table_entry *e = &p->old.entries[(near + i) % p->old.count];
+        if (strcmp(table_text(p->table, e->slot), text) == 0) return e;
+    }
+    return NULL;
+}
+
+static void follow_file(struct table_entry *e, const struct table_settings *file) {
+    bool is_new_in_file = e->origin == ORIGIN_API;
+    if (is_new_in_file || file->weight != e->file.weight) e->live.weight = file->weight;
+    if (is_new_in_file || file->tier != e->file.tier) e->live.tier = file->tier;
+    if (is_new_in_file || file->max_connections != e->file.max_connections)
+        e->live.max_connections = file->max_connections;
+    e->origin = ORIGIN_FILE;
+    e->file = *file;
+    e->weight = e->wish == WISH_READY ? e->live.weight : 0;
+}
+
+// Those that came by edits, where the file does not name them by now.
+static void keep_added(struct pools *p, const struct pool *pool) {
+    size_t from_file = p->new.count;
+    for (size_t i = 0; pool->is_live && i < p->old.count; i++) {
+        const struct table_entry *e = &p->old.entries[i];
+        bool is_there = e->origin != ORIGIN_API;
+        for (size_t k = 0; !is_there && k < from_file; k++)
+            is_there = p->new.entries[k].slot == e->slot;
+        if (!is_there && p->new.count < TABLE_LIST_MAX) p->new.entries[p->new.count++] = *e;
+    }
+}
+
+static bool put_in_force(struct pools *p, struct table_pool *shared) {
+    bool is_same = table_pool_head(shared) &&
+                   p->new.count ==
+                       p->old.count &&memcmp(p->new.entries, p->old.entries,
+                                             p->new.count * sizeof *p->new.entries) == 0;
+    return is_same || table_publish(p->writer, shared, p->new.entries, p->new.count);
+}
+
+// Exchanges of the generation before may still ask for its pools.
+static void forget_others(struct pools *p, const struct table_pool **now, size_t count) {
+    uint32_t at = 0;
+    for (struct table_pool *shared; (shared = table_next_pool(p->writer, &at));)
+        if (!is_among(shared, now, count) && !is_among(shared, p->in_force, p->in_force_count))
+            table_remove_pool(p->writer, shared);
+}
+
+static bool is_among(const struct table_pool *p, const struct table_pool *const *list,
+                     size_t count) {
+    return count > 0 && bsearch(&p, list, count, sizeof(struct table_pool *), by_address);
+}
+
+static int by_address(const void *a, const void *b) {
+    const struct table_pool *x = *(const struct table_pool *const *)a;
+    const struct table_pool *y = *(const struct table_pool *const *)b;
+    return x < y ? -1 : x > y;
+}
