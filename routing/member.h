@@ -12,7 +12,7 @@
 struct member {
     // what choosing looks at
     uint64_t seed;           // hash of the text, for rendezvous
-    unsigned weight;         // in force; 1..1000 of one that takes requests
+    unsigned weight;         // in force; 1..100000 of one that takes requests
     int credit;              // smooth round robin
     uint32_t *in_flight;     // exchanges that use it now: of all processes
     uint32_t *mine;          // of this process

@@ -61,6 +61,18 @@ uint32_t *table_in_flight(struct table *t, uint32_t slot) {
     return &t->slots[slot % TABLE_SLOTS_MAX].in_flight;
 }
 
+// The bit is set before has_faulty, and taken after it: whoever is late is seen at the next time.
+bool table_note_fault(struct table *t, uint32_t slot, enum table_fault fault) {
+    slot %= TABLE_SLOTS_MAX;
+    __atomic_add_fetch(&t->slots[slot].faults[fault], 1, __ATOMIC_RELAXED);
+    __atomic_or_fetch(&t->faulty[slot / 64], UINT64_C(1) << slot % 64, __ATOMIC_SEQ_CST);
+    return __atomic_exchange_n(&t->has_faulty, 1, __ATOMIC_SEQ_CST) == 0;
+}
+
+uint32_t table_faults(const struct table *t, uint32_t slot, enum table_fault fault) {
+    return __atomic_load_n(&t->slots[slot % TABLE_SLOTS_MAX].faults[fault], __ATOMIC_RELAXED);
+}
+
 void table_clear_row(struct table *t, uint32_t *row) {
     uint32_t used = __atomic_load_n(&t->slots_used, __ATOMIC_ACQUIRE);
     for (uint32_t slot = 0; slot < used; slot++) {

@@ -27,7 +27,8 @@
 struct table;
 struct table_pool;
 
-enum table_origin { ORIGIN_FILE, ORIGIN_API };
+// A member of ORIGIN_NAME is an address that a name of the route file stands for now.
+enum table_origin { ORIGIN_FILE, ORIGIN_API, ORIGIN_NAME };
 // What the operator wants of a member. Drained: no new requests. Maintenance: no health checks and no idle connections either.
 // Removed: a member of the file that was taken out by an edit; kept to be known, for as long as the file has it.
 enum table_wish { WISH_READY, WISH_DRAIN, WISH_MAINT, WISH_REMOVED };
@@ -47,10 +48,22 @@ struct table_entry {
     uint8_t origin; // enum table_origin
     uint8_t wish;   // enum table_wish
     uint8_t health; // enum table_health
-    uint8_t unused;
-    uint32_t since;             // seconds since 1970: of the last change of wish or health
+    uint8_t cold;   // slow start: percent of its weight that it does not have yet
+    uint32_t since; // seconds since 1970: of the last change of wish or health
     struct table_settings live; // as edited
-    struct table_settings file; // as the route file has it; of ORIGIN_API: all 0
+    struct table_settings file; // as the route file or the name servers have it; of ORIGIN_API: 0
+    uint32_t until;             // of HEALTH_EJECTED: seconds since 1970
+    uint32_t
+        via; // of ORIGIN_NAME: 1 + the slot of the name; of a name that has such members: 1 + its own; else 0
+};
+
+// What a member can be blamed for, as counted by those who asked it for something.
+enum table_fault {
+    FAULT_CONNECT, // refused, did not accept in time, TLS failed
+    FAULT_CUT,     // closed or reset the connection before its answer was whole, or sent no HTTP
+    FAULT_LATE,    // did not answer in time
+    FAULT_STATUS,  // answered a status that the pool counts
+    FAULT_COUNT
 };
 
 // --- for everybody ---
@@ -75,5 +88,10 @@ const char *table_text(const struct table *t, uint32_t slot);
 
 // The exchanges that use a member now, over all processes.
 uint32_t *table_in_flight(struct table *t, uint32_t slot);
+// Counts a fault of a member. True: nobody has been told since table_take_faulty() ran last, so tell control.
+bool table_note_fault(struct table *t, uint32_t slot, enum table_fault fault);
+// How often so far, since the table was made and by whatever members had this slot (modulo 2^32).
+uint32_t table_faults(const struct table *t, uint32_t slot, enum table_fault fault);
+
 // What a process that died had in flight is no more. Called when nobody counts in this row.
 void table_clear_row(struct table *t, uint32_t *row);

@@ -19,9 +19,11 @@ struct table_pool {
     uint64_t head;          // number of the edit << 32 | index of its list in `room`; 0: no list
 };
 
-// One member's numbers, on a cache line of its own: every process writes them.
+// One member's numbers, on a cache line of its own: every process writes them. Faults stand beside what is in flight: they are
+// rare, and who counts one has just counted the other.
 struct table_slot {
     _Alignas(CACHE_LINE) uint32_t in_flight;
+    uint32_t faults[FAULT_COUNT];
 };
 
 // Lists lie in `room`, each as a count and its entries, from places that are multiples of one entry.
@@ -34,6 +36,8 @@ struct table_list {
 struct table {
     _Alignas(CACHE_LINE) uint64_t version;
     _Alignas(CACHE_LINE) uint32_t slots_used; // those beyond were never used
+    _Alignas(CACHE_LINE) uint32_t has_faulty; // some bit of the following is set
+    uint64_t faulty[TABLE_SLOTS_MAX / 64];    // by slot: had a fault since this was looked at
     struct table_pool pools[TABLE_POOLS_MAX];
     struct table_slot slots[TABLE_SLOTS_MAX];
     char texts[TABLE_SLOTS_MAX][TABLE_TEXT_MAX];

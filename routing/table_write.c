@@ -209,3 +209,28 @@ static void give_back_block(struct table_writer *w, uint32_t at) {
     w->next_block[at] = w->free_blocks[size];
     w->free_blocks[size] = at;
 }
+
+// --- weights and faults ---
+
+void table_weigh(struct table_entry *entries, size_t count) {
+    bool is_any_cold = false;
+    for (size_t i = 0; i < count; i++) is_any_cold |= entries[i].cold > 0;
+    for (size_t i = 0; i < count; i++) {
+        struct table_entry *e = &entries[i];
+        bool stands_for_others = e->via == e->slot + 1;
+        if (e->wish != WISH_READY || stands_for_others)
+            e->weight = 0;
+        else
+            e->weight = is_any_cold ? e->live.weight * (100u - e->cold) : e->live.weight;
+    }
+}
+
+void table_take_faulty(struct table_writer *w, void (*each)(void *arg, uint32_t slot), void *arg) {
+    struct table *t = w->table;
+    __atomic_store_n(&t->has_faulty, 0, __ATOMIC_SEQ_CST);
+    for (uint32_t i = 0; i < TABLE_SLOTS_MAX / 64; i++) {
+        if (__atomic_load_n(&t->faulty[i], __ATOMIC_SEQ_CST) == 0) continue;
+        uint64_t bits = __atomic_exchange_n(&t->faulty[i], 0, __ATOMIC_SEQ_CST);
+        for (; bits; bits &= bits - 1) each(arg, i * 64 + (uint32_t)__builtin_ctzll(bits));
+    }
+}

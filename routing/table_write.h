@@ -27,3 +27,9 @@ void table_return_slot(struct table_writer *w, uint32_t slot);
 // this one are free again as soon as nothing is in flight on them. False: there is no room, and nothing has changed.
 bool table_publish(struct table_writer *w, struct table_pool *p, const struct table_entry *entries,
                    size_t count);
+// The weights in force, from what members weigh and how cold they are. While any is cold, all weights of the list count hundredfold, so
+// that a member of weight 1 can have a part of it; only the proportions matter to who chooses.
+void table_weigh(struct table_entry *entries, size_t count);
+
+// Calls `each` with every slot that had a fault since the last call.
+void table_take_faulty(struct table_writer *w, void (*each)(void *arg, uint32_t slot), void *arg);

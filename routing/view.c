@@ -63,6 +63,7 @@ static void refresh(struct pool *p, uint64_t head) {
         struct member *m = carry_over(&old, v.all_count, e, text_of(p, i, e));
         if (!m) m = make_member(p, i, e);
         m->entry = *e;
+        if (m->weight != e->weight) m->credit = 0; // earned by another measure
         m->weight = e->weight;
         v.all[v.all_count++] = m;
     }

@@ -22,8 +22,11 @@ struct pools {
     const struct table_pool *
         *in_force; // the pools of the generation that was merged last, by address
     size_t in_force_count;
+    ready_fn *on_edit; // NULL: nobody wants to know
+    void *on_edit_arg;
 };
 
+static void apply(struct table_entry *e, const struct pools_finding *f);
 static bool merge_pool(struct pools *p, struct table_pool *shared, const struct pool *pool);
 static bool merge_member(struct pools *p, const struct member_conf *m, size_t near);
 static struct table_entry *find_old(struct pools *p, const char *text, size_t near);
@@ -53,6 +56,49 @@ void pools_free(struct pools *p) {
     free(p->new.entries);
     free(p->in_force);
     free(p);
+}
+
+void pools_watch(struct pools *p, ready_fn *on_edit, void *arg) {
+    p->on_edit = on_edit;
+    p->on_edit_arg = arg;
+}
+
+struct table_writer *pools_writer(struct pools *p) {
+    return p->writer;
+}
+
+size_t pools_read(struct pools *p, struct slice pool, const struct table_entry **at) {
+    const struct table_pool *shared = table_find(p->table, pool);
+    *at = p->old.entries;
+    p->old.count = 0;
+    if (shared)
+        CHECK(table_read(p->table, shared, table_pool_head(shared), p->old.entries, &p->old.count));
+    return p->old.count;
+}
+
+bool pools_set_health(struct pools *p, struct slice pool, const struct pools_finding *at,
+                      size_t count) {
+    const struct table_entry *old;
+    if (count == 0 || !table_find(p->table, pool)) return true;
+    p->new.count = pools_read(p, pool, &old);
+    memcpy(p->new.entries, old, p->new.count * sizeof *old);
+    for (size_t i = 0, near = 0; i < count; i++) {
+        for (size_t k = 0; k < p->new.count; k++) {
+            struct table_entry *e = &p->new.entries[(near + k) % p->new.count];
+            if (e->slot != at[i].slot) continue;
+            apply(e, &at[i]);
+            near += k + 1; // findings come in the order of the list
+            break;
+        }
+    }
+    return put_in_force(p, table_add_pool(p->writer, pool));
+}
+
+static void apply(struct table_entry *e, const struct pools_finding *f) {
+    if (e->health != f->health) e->since = (uint32_t)time(NULL);
+    e->health = f->health;
+    e->cold = f->cold;
+    e->until = f->until;
 }
 
 void pools_merge(struct pools *p, const struct config *c, struct text *problems) {
@@ -94,11 +140,8 @@ static bool merge_member(struct pools *p, const struct member_conf *m, size_t ne
     } else {
         uint32_t slot;
         if (!table_take_slot(p->writer, slice_of(m->text), &slot)) return false;
-        *e = (struct table_entry){.slot = slot,
-                                  .since = (uint32_t)time(NULL),
-                                  .weight = m->settings.weight,
-                                  .live = m->settings,
-                                  .file = m->settings};
+        *e = (struct table_entry){
+            .slot = slot, .since = (uint32_t)time(NULL), .live = m->settings, .file = m->settings};
     }
     p->new.count++;
     return true;
@@ -121,7 +164,6 @@ static void follow_file(struct table_entry *e, const struct table_settings *file
         e->live.max_connections = file->max_connections;
     e->origin = ORIGIN_FILE;
     e->file = *file;
-    e->weight = e->wish == WISH_READY ? e->live.weight : 0;
 }
 
 // Those that came by edits, where the file does not name them by now.
@@ -137,13 +179,16 @@ static void keep_added(struct pools *p, const struct pool *pool) {
 }
 
 static bool put_in_force(struct pools *p, struct table_pool *shared) {
+    table_weigh(p->new.entries, p->new.count);
     bool is_same = table_pool_head(shared) &&
                    p->new.count ==
                        p->old.count &&memcmp(p->new.entries, p->old.entries,
                                              p->new.count * sizeof *p->new.entries) == 0;
-    return is_same || table_publish(p->writer, shared, p->new.entries, p->new.count);
+    if (is_same) return true;
+    if (!table_publish(p->writer, shared, p->new.entries, p->new.count)) return false;
+    if (p->on_edit) p->on_edit(p->on_edit_arg);
+    return true;
 }
-
 // Exchanges of the generation before may still ask for its pools.
 static void forget_others(struct pools *p, const struct table_pool **now, size_t count) {
     uint32_t at = 0;

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "core/progress.h"
 #include "core/text.h"
 #include "routing/config.h"
 #include "routing/table_write.h"
@@ -12,6 +13,22 @@ struct pools;
 
 struct pools *pools_new(struct table *t);
 void pools_free(struct pools *p);
+
+// `on_edit` is called after every change of a list that is in force, from within it.
+void pools_watch(struct pools *p, ready_fn *on_edit, void *arg);
+
+// What is known of a member, and how much of its weight it does not have yet (struct table_entry).
+struct pools_finding {
+    uint32_t slot;
+    uint8_t health, cold;
+    uint32_t until;
+};
+// Puts findings in force, all in one step. Members that are gone meanwhile are passed over, and so is a pool. False: there is no room.
+bool pools_set_health(struct pools *p, struct slice pool, const struct pools_finding *at,
+                      size_t count);
+// The members of a pool as they are in force; valid until the next call of any function here.
+size_t pools_read(struct pools *p, struct slice pool, const struct table_entry **at);
+struct table_writer *pools_writer(struct pools *p);
 
 // Before a generation is put in force: every pool of it has its list. Of a member that was there already, what the route file has
 // changed wins, and everything else keeps its live value; members that came by edits stay where the pool is live. Pools that neither

@@ -187,8 +187,10 @@ static void a_reader_never_sees_half_an_edit(void **state) {
     struct stage s = stage_new();
     struct table_writer *w = table_writer_new(s.table);
     struct table_pool *p = table_add_pool(w, SLICE("p")), *q = table_add_pool(w, SLICE("q"));
-    for (size_t i = 0; i < MEMBERS; i++)
+    for (size_t i = 0; i < MEMBERS; i++) {
+        entries[i].weight = 0;
         assert_true(table_take_slot(w, SLICE("a:1"), &entries[i].slot));
+    }
     assert_true(table_publish(w, p, entries, MEMBERS));
     pid_t writer = fork();
     if (writer == 0) {
@@ -242,6 +244,68 @@ static void a_writer_that_died_in_the_middle_leaves_nothing_half_done(void **sta
     stage_free(&s);
 }
 
+static void count_edit(void *edits) {
+    ++*(unsigned *)edits;
+}
+
+static void what_is_found_out_of_a_member_is_put_in_force_and_outlives_a_reload(void **state) {
+    (void)state;
+    struct stage s = stage_new();
+    struct fixture f = load_good("local p = pool \"p\" { \"a:1\", { \"b:1\", weight = 2 } } "
+                                 "site \"*\" { to = p }");
+    unsigned edits = 0;
+    put_in_force(&s, &f);
+    pools_watch(s.pools, count_edit, &edits);
+    list_of(&s, "p", entries);
+    struct pools_finding found[] = {
+        {.slot = entries[0].slot, .health = HEALTH_DOWN},
+        {.slot = entries[1].slot, .health = HEALTH_UP, .cold = 90},
+        {.slot = 4711, .health = HEALTH_DOWN},
+    };
+    assert_true(pools_set_health(s.pools, SLICE("p"), found, 3));
+    assert_true(pools_set_health(s.pools, SLICE("p"), found, 3)); // nothing new
+    assert_true(pools_set_health(s.pools, SLICE("nobody"), found, 3));
+    put_in_force(&s, &f);
+    assert_int_equal(edits, 1);
+    assert_int_equal(list_of(&s, "p", entries), 2);
+    assert_int_equal(entries[0].health, HEALTH_DOWN);
+    assert_true(entries[0].since > 0);
+    // while one member is cold, all weights count hundredfold
+    assert_int_equal(entries[0].weight, 100);
+    assert_int_equal(entries[1].weight, 20);
+    assert_string_equal(member_for(&f, "x.example", "/"), "b:1");
+    assert_int_equal(pool_view(f.config->pools[0])->able_count, 1);
+    unload(&f);
+    stage_free(&s);
+}
+
+static void note_slot(void *seen, uint32_t slot) {
+    uint32_t *at = seen;
+    at[++at[0]] = slot;
+}
+
+static void faults_are_counted_and_told_once(void **state) {
+    (void)state;
+    struct stage s = stage_new();
+    struct table_writer *w = table_writer_new(s.table);
+    uint32_t seen[8] = {0};
+    assert_true(table_note_fault(s.table, 3, FAULT_CUT));
+    assert_false(table_note_fault(s.table, 3, FAULT_LATE)); // control has been told
+    assert_false(table_note_fault(s.table, 70, FAULT_CUT));
+    assert_false(table_note_fault(s.table, TABLE_SLOTS_MAX - 1, FAULT_CUT));
+    table_take_faulty(w, note_slot, seen);
+    assert_int_equal(seen[0], 3);
+    assert_int_equal(seen[1], 3);
+    assert_int_equal(seen[2], 70);
+    assert_int_equal(seen[3], TABLE_SLOTS_MAX - 1);
+    assert_int_equal(table_faults(s.table, 3, FAULT_CUT), 1);
+    assert_int_equal(table_faults(s.table, 3, FAULT_LATE), 1);
+    assert_int_equal(table_faults(s.table, 3, FAULT_CONNECT), 0);
+    assert_true(table_note_fault(s.table, 3, FAULT_CUT)); // and is told anew
+    table_writer_free(w);
+    stage_free(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_of_the_route_file_are_in_the_table),
@@ -250,6 +314,8 @@ int main(void) {
         cmocka_unit_test(what_a_dead_process_had_in_flight_is_taken_back),
         cmocka_unit_test(pools_that_are_gone_are_forgotten_a_generation_later),
         cmocka_unit_test(a_reader_never_sees_half_an_edit),
+        cmocka_unit_test(what_is_found_out_of_a_member_is_put_in_force_and_outlives_a_reload),
+        cmocka_unit_test(faults_are_counted_and_told_once),
         cmocka_unit_test(a_writer_that_died_in_the_middle_leaves_nothing_half_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
