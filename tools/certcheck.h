@@ -3,7 +3,13 @@
 
 #pragma once
 
-enum { EXIT_GOOD = 0, EXIT_FINDINGS = 2, EXIT_UNREADABLE = 3, EXIT_MISUSED = 64 };
+enum {
+    EXIT_GOOD = 0,
+    EXIT_WARNINGS = 1,
+    EXIT_FINDINGS = 2,
+    EXIT_UNREADABLE = 3,
+    EXIT_MISUSED = 64
+};
 
 // rsp-certcheck --verify: judges one certificate. The status to end with.
 int certcheck_verify(int count, char **words);

@@ -2,66 +2,47 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "tls/report.h"
-#include "tls/tls.h"
+#include "certcheck/fix.h"
+#include "certcheck/out.h"
+#include "core/check.h"
 #include "tools/certcheck.h"
+#include "tools/certcheck_words.h"
 
-#define REPORT_BYTES_MAX (1u << 20)
-
-static const char usage[] = "usage: rsp-certcheck [--help] [-V] FILE...\n" CERTCHECK_VERIFY_USAGE;
-static const char help[] =
-    "Shows what stands in PEM files of certificates and what is wrong with it.\n"
-    "\n"
-    "For each file: subject, names, issuer, validity, key and signature of every certificate,\n"
-    "whether a private key in the file matches, and whether the chain is complete and in order.\n"
-    "\n"
-    "  --help   this text\n"
-    "  -V       version\n"
-    "\n"
-    "With --verify: looks for the strongest valid path from the certificate in LEAF to one of the\n"
-    "trusted certificates in the --anchors file, over those of the --chain file in any order.\n"
-    "\n"
-    "  --anchors FILE   every certificate in it is trusted\n"
-    "  --chain FILE     intermediate certificates\n"
-    "  --crl FILE       revocation lists; then every certificate below the anchor needs one\n"
-    "  --host NAME|IP   whom a server's certificate must be for; the web's rules apply as well\n"
-    "  --at TIME        2026-11-23T09:30:00Z or seconds since 1970, instead of now\n"
-    "  --purpose WHOSE  server (default) or client\n"
-    "  --policy P       seed-2015, chrome-2015, cabf-2026, mozilla-intermediate or a JSON file: "
-    "what\n"
-    "                   is strong and short-lived enough, instead of 112 bits\n"
-    "  --max-depth N    at most so many intermediates that are not self-issued\n"
-    "\n"
-    "Exit status: 0 all good or a valid path, 2 there are findings or no valid path, 3 a file\n"
-    "could not be read, 64 wrong usage.\n";
+// Everything of one run. Reports borrow the targets and the rules.
+struct program {
+    struct certcheck_words words;
+    struct files *files;
+    struct report_rules rules;
+    struct targets *targets;
+    struct run run;
+};
 
 static bool has_option(char **words, int count, const char *option);
-static int report_files(char **paths, int count);
+static bool begin(struct program *p);
+static void end(struct program *p);
+static void judge(struct program *p);
+static int say(struct program *p);
+static void say_text(struct program *p);
+static bool write_files(struct program *p);
+static bool write_fixed(struct program *p);
 
 int main(int count, char **words) {
-    bool takes_options = true;
-    int first = 1;
-    if (count > 1 && strcmp(words[1], "--help") == 0) {
-        printf("%s\n%s", usage, help);
-        return EXIT_GOOD;
-    }
-    if (count > 1 && strcmp(words[1], "-V") == 0) {
-        printf("rsp-certcheck %s (%s)\n", RSP_VERSION, tls_library_version());
-        return EXIT_GOOD;
-    }
+    struct program p = {0};
+    int status;
     if (has_option(words, count, "--verify")) return certcheck_verify(count, words);
-    for (int i = 1; i < count && takes_options && words[i][0] == '-'; i++) {
-        first = i + 1;
-        takes_options = strcmp(words[i], "--") != 0;
-        if (!takes_options) continue;
-        fprintf(stderr, "rsp-certcheck: no option %s\n%s", words[i], usage);
-        return EXIT_MISUSED;
+    if (!certcheck_read_words(&p.words, count, words, &status)) return status;
+    status = EXIT_UNREADABLE;
+    if (begin(&p)) {
+        judge(&p);
+        status = say(&p);
+        if (!write_files(&p)) status = EXIT_UNREADABLE;
     }
-    if (first < count) return report_files(words + first, count - first);
-    fprintf(stderr, "%s", usage);
-    return EXIT_MISUSED;
+    end(&p);
+    return fflush(stdout) == 0 ? status : EXIT_UNREADABLE;
 }
 
 static bool has_option(char **words, int count, const char *option) {
@@ -70,23 +51,119 @@ static bool has_option(char **words, int count, const char *option) {
     return false;
 }
 
-// Descriptions go to standard output, what could not be read to standard error; the worst one decides the status.
-static int report_files(char **paths, int count) {
-    static const int status_of[] = {EXIT_GOOD, EXIT_FINDINGS, EXIT_UNREADABLE};
-    struct files *files = files_new();
-    struct trust *trust = trust_new();
-    enum verdict worst = VERDICT_GOOD;
-    for (int i = 0; i < count; i++) {
+// What the judging needs. False: said on standard error.
+static bool begin(struct program *p) {
+    const struct certcheck_words *words = &p->words;
+    struct text problems;
+    struct policy *policy = NULL;
+    text_init(&problems, 100000);
+    p->files = files_new();
+    p->rules = (struct report_rules){.trial = {.at = words->at},
+                                     .models = words->models,
+                                     .warning_days = (int)words->warning_days};
+    p->rules.trial.trust = trust_new(p->files, words->anchors, &problems);
+    if (words->policy) policy = policy_new(p->files, words->policy, &problems);
+    p->rules.trial.policy = policy;
+    fputs(text_string(&problems), stderr);
+    text_fini(&problems);
+    p->run = (struct run){.at = words->at,
+                          .version = RSP_VERSION,
+                          .policy = policy,
+                          .warning_days = (int)words->warning_days,
+                          .critical_days = (int)words->critical_days,
+                          .warnings_count = words->warnings_count};
+    return p->rules.trial.trust && (policy || !words->policy);
+}
+
+static void end(struct program *p) {
+    for (size_t i = 0; i < p->run.count; i++) report_free(p->run.reports[i]);
+    free(p->run.reports);
+    targets_free(p->targets);
+    policy_free((struct policy *)p->rules.trial.policy);
+    trust_free((struct trust *)p->rules.trial.trust);
+    files_free(p->files);
+}
+
+static void judge(struct program *p) {
+    p->targets = targets_new(&p->words.target);
+    for (int i = 0; i < p->words.target_count; i++) targets_add(p->targets, p->words.targets[i]);
+    p->run.count = targets_count(p->targets);
+    p->run.reports = calloc(p->run.count + 1, sizeof *p->run.reports);
+    CHECK(p->run.reports);
+    for (size_t i = 0; i < p->run.count; i++) {
+        struct target *target = targets_at(p->targets, i);
+        fputs(text_string(&target->problems), stderr);
+        p->run.reports[i] = report_new(target, &p->rules);
+    }
+}
+
+// Returns the status to end with.
+static int say(struct program *p) {
+    static out_fn *const forms[] = {[FORM_JSON] = out_json,
+                                    [FORM_SARIF] = out_sarif,
+                                    [FORM_JUNIT] = out_junit,
+                                    [FORM_DOT] = out_dot};
+    static const int status_of[] = {EXIT_GOOD, EXIT_WARNINGS, EXIT_FINDINGS, EXIT_UNREADABLE};
+    int status = status_of[run_status(&p->run)];
+    struct text out;
+    text_init(&out, OUT_BYTES_MAX);
+    if (status == EXIT_WARNINGS && !p->words.warnings_count) status = EXIT_GOOD;
+    if (p->words.form == FORM_TEXT)
+        say_text(p);
+    else if (p->words.form == FORM_NAGIOS)
+        status = out_nagios(&p->run, &out);
+    else
+        forms[p->words.form](&p->run, &out);
+    if (out.len > 0) fwrite(out.at, 1, out.len, stdout);
+    if (out.is_cut) status = EXIT_UNREADABLE;
+    if (out.is_cut) fprintf(stderr, "rsp-certcheck: there is more than can be written at once\n");
+    text_fini(&out);
+    return status;
+}
+
+// https://no-color.org: a NO_COLOR that is not empty.
+static void say_text(struct program *p) {
+    const char *no_colour = getenv("NO_COLOR");
+    bool has_colour = isatty(STDOUT_FILENO) && !(no_colour && no_colour[0]);
+    for (size_t i = 0; i < p->run.count; i++) {
         struct text out;
-        text_init(&out, REPORT_BYTES_MAX);
-        enum verdict verdict = report_file(trust, files, paths[i], &out);
-        FILE *to = verdict == VERDICT_UNREADABLE ? stderr : stdout;
-        fwrite(out.at, 1, out.len, to);
-        if (out.is_cut) fprintf(to, "... (cut)\n");
-        if (verdict > worst) worst = verdict;
+        text_init(&out, OUT_BYTES_MAX);
+        out_text(p->run.reports[i], has_colour, &out);
+        fwrite(out.at, 1, out.len, stdout);
         text_fini(&out);
     }
-    trust_free(trust);
-    files_free(files);
-    return fflush(stdout) == 0 ? status_of[worst] : EXIT_UNREADABLE;
+}
+
+static bool write_files(struct program *p) {
+    char why[5000];
+    bool is_good = true;
+    if (p->words.prometheus) {
+        struct text out;
+        text_init(&out, OUT_BYTES_MAX);
+        out_prometheus(&p->run, &out);
+        is_good = out_write_file(p->words.prometheus, text_slice(&out), 0644, why, sizeof why);
+        if (!is_good) fprintf(stderr, "rsp-certcheck: %s\n", why);
+        text_fini(&out);
+    }
+    return (!p->words.fix || write_fixed(p)) && is_good;
+}
+
+static bool write_fixed(struct program *p) {
+    char why[5000];
+    struct text pem, objection;
+    if (p->run.count != 1) {
+        fprintf(stderr, "rsp-certcheck: --fix needs exactly one target, not %zu\n", p->run.count);
+        return false;
+    }
+    text_init(&pem, 1u << 20);
+    text_init(&objection, sizeof why);
+    bool is_good = fix_write(p->run.reports[0], p->words.has_key, &pem, &objection);
+    snprintf(why, sizeof why, "%s", text_string(&objection));
+    unsigned mode = p->words.has_key ? 0600 : 0644;
+    if (is_good) is_good = out_write_file(p->words.fix, text_slice(&pem), mode, why, sizeof why);
+    if (!is_good) fprintf(stderr, "rsp-certcheck: --fix: %s\n", why);
+    if (pem.at) explicit_bzero(pem.at, pem.len);
+    text_fini(&pem);
+    text_fini(&objection);
+    return is_good;
 }

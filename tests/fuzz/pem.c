@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A file of certificates: described, and judged as one that is to be served. An input that begins with D is one certificate in
+// A file of certificates, judged as one that is to be served. An input that begins with D is one certificate in
 // DER, which is put into PEM first: mutations of base64 hardly get anywhere.
 
 #include <openssl/pem.h>
@@ -10,7 +10,6 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "tests/fuzz/fuzz.h"
-#include "tls/report.h"
 #include "tls/tls.h"
 
 static void put_der(struct files *files, const uint8_t *bytes, size_t len) {
@@ -23,8 +22,6 @@ static void put_der(struct files *files, const uint8_t *bytes, size_t len) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
-    static struct trust *trust;
-    if (!trust) trust = trust_new();
     log_set_level(LOG_LEVEL_ERROR);
     struct files *files = files_new();
     struct text said;
@@ -33,9 +30,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
         put_der(files, bytes + 1, len - 1);
     else
         files_replace(files, "x.pem", (struct slice){(const char *)bytes, len});
-    enum verdict verdict = report_file(trust, files, "x.pem", &said);
-    CHECK(verdict == VERDICT_GOOD || said.len > 0);
-    text_clear(&said);
     struct tls_identity_conf conf = {.cert = "x.pem"};
     bool is_good = tls_identity_check(files, &conf, &said);
     CHECK(is_good == (said.len == 0));

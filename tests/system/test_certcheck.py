@@ -42,7 +42,7 @@ class Certcheck(unittest.TestCase):
         wrong = certificates.with_wrong_key(self.folder, "b.example")
         said = certcheck(good, wrong)
         self.assertEqual(said.returncode, 2)
-        self.assertIn("  finding: the private key matches no certificate of the file", said.stdout)
+        self.assertIn("  finding: KEY-MISMATCH: the private key matches no certificate of the file", said.stdout)
 
     def test_what_cannot_be_read_gives_status_3_and_the_other_files_are_still_shown(self):
         good = certificates.make(self.folder, "a.example")
@@ -60,9 +60,11 @@ class Certcheck(unittest.TestCase):
 
     def test_usage(self):
         self.assertEqual(certcheck().returncode, 64)
-        unknown = certcheck("--json", "x.pem")
-        self.assertEqual(unknown.returncode, 64)
-        self.assertIn("no option --json", unknown.stderr)
+        for wrong in (["--yaml", "x.pem"], ["--json", "--sarif", "x.pem"], ["--simulate", "netscape", "x.pem"], ["--at", "soon", "x.pem"],
+                      ["--with-key", "x.pem"], ["-w", "3", "-c", "7", "x.pem"], ["-w", "x", "x.pem"], ["--json"]):
+            said = certcheck(*wrong)
+            self.assertEqual(said.returncode, 64, wrong)
+            self.assertIn("usage: rsp-certcheck", said.stderr)
         self.assertIn("Exit status", certcheck("--help").stdout)
         self.assertRegex(certcheck("-V").stdout, r"^rsp-certcheck \d+\.\d+\.\d+ \(OpenSSL ")
 

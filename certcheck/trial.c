@@ -1,0 +1,158 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "certcheck/trial.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+
+#include "core/check.h"
+#include "tls/certificate.h"
+#include "tls/chain/rules.h"
+#include "tls/chain/verdict.h"
+
+#define CHECKS_MAX 2000
+
+struct trial_check {
+    uint32_t subject, entity;
+    bool is_good;
+};
+
+static int choose_leaf(const struct target *target);
+static void add_certificates(struct trial *t);
+static bool reaches_anchor(struct trial *t);
+static const char *object(void *arg, X509 *const *certs, size_t count, size_t *at);
+static const char *judge_step(struct trial *t, const struct chain_question *q, const struct path *p,
+                              size_t i);
+static bool is_signed(struct trial *t, uint32_t issuer, uint32_t subject);
+
+void trial_init(struct trial *t, const struct target *target, const struct trial_rules *rules) {
+    *t = (struct trial){.target = target, .rules = rules, .graph = graph_new()};
+    t->leaf_at = choose_leaf(target);
+    t->leaf = sk_X509_value(target->sent, t->leaf_at);
+    t->plain = (struct chain_question){.leaf = t->leaf,
+                                       .at = rules->at,
+                                       .purpose = CHAIN_SERVER,
+                                       .bits_min = 1,
+                                       .intermediates_max = -1,
+                                       .limits = CHAIN_LIMITS_TOOL};
+    t->question = t->plain;
+    t->question.bits_min = rules->policy ? 1 : CHAIN_BITS_MIN;
+    t->question.objects = rules->policy ? object : NULL;
+    t->question.objects_arg = (void *)rules;
+    t->checks = calloc(CHECKS_MAX, sizeof *t->checks);
+    CHECK(t->checks);
+    add_certificates(t);
+}
+
+void trial_fini(struct trial *t) {
+    graph_free(t->graph);
+    free(t->checks);
+    *t = (struct trial){0};
+}
+
+bool trial_may_issue(const struct trial *t, uint32_t issuer, uint32_t subject) {
+    X509 *above = graph_version(t->graph, issuer)->step.cert;
+    int relation = X509_check_issued(above, graph_version(t->graph, subject)->step.cert);
+    return relation == X509_V_OK || relation == X509_V_ERR_KEYUSAGE_NO_CERTSIGN;
+}
+
+int trial_bits(const struct trial *t, uint32_t issuer, uint32_t subject) {
+    int digest = graph_version(t->graph, subject)->digest_bits;
+    int key = graph_version(t->graph, issuer)->key_bits;
+    return digest < key ? digest : key;
+}
+
+bool trial_judge(struct trial *t, const struct chain_question *q, const struct path *p,
+                 struct text *why) {
+    for (size_t i = 0; i < p->length; i++) {
+        const char *objection = judge_step(t, q, p, i);
+        if (!objection) continue;
+        certificate_add_title(why, p->steps[i]->cert);
+        text_printf(why, ": %s", objection);
+        return false;
+    }
+    return verdict_judge(t->graph, p, q, why);
+}
+
+uint32_t trial_number(struct trial *t, X509 *cert) {
+    return graph_add(t->graph, cert, false);
+}
+
+// The certificate that the key belongs to; else the first one, unless that is a CA and only one of the others is none.
+static int choose_leaf(const struct target *target) {
+    int count = sk_X509_num(target->sent), plain = -1, plain_count = 0;
+    for (int i = 0; i < count && target->key; i++)
+        if (X509_check_private_key(sk_X509_value(target->sent, i), target->key) == 1) return i;
+    ERR_clear_error();
+    if (target->kind == TARGET_LIVE || X509_check_ca(sk_X509_value(target->sent, 0)) == 0) return 0;
+    for (int i = 0; i < count; i++)
+        if (X509_check_ca(sk_X509_value(target->sent, i)) == 0) {
+            plain = i;
+            plain_count++;
+        }
+    return plain_count == 1 ? plain : 0;
+}
+
+static void add_certificates(struct trial *t) {
+    const struct target *target = t->target;
+    t->leaf_number = graph_add(t->graph, t->leaf, false);
+    for (int i = 0; i < sk_X509_num(target->sent); i++)
+        graph_add(t->graph, sk_X509_value(target->sent, i), false);
+    for (int i = 0; i < sk_X509_num(target->extra); i++)
+        graph_add(t->graph, sk_X509_value(target->extra, i), false);
+    size_t own = graph_count(t->graph);
+    trust_add_issuers(t->rules->trust, t->graph);
+    if (trust_is_given(t->rules->trust) || reaches_anchor(t)) return;
+    for (uint32_t i = 0; i < own; i++) {
+        struct version *v = graph_version(t->graph, i);
+        v->is_anchor = X509_self_signed(v->step.cert, 0) == 1;
+        t->has_own_roots = t->has_own_roots || v->is_anchor;
+    }
+}
+
+static bool reaches_anchor(struct trial *t) {
+    const struct version *leaf = graph_version(t->graph, t->leaf_number);
+    unsigned char *distances = calloc(graph_names(t->graph), 1);
+    CHECK(distances);
+    graph_reach(t->graph, 0, NULL, NULL, distances);
+    bool is_reached = leaf->is_anchor || distances[leaf->issuer] > 0;
+    free(distances);
+    return is_reached;
+}
+
+static const char *object(void *arg, X509 *const *certs, size_t count, size_t *at) {
+    const struct trial_rules *rules = arg;
+    struct policy_breach breach;
+    if (!policy_find_breach(rules->policy, certs, count, rules->at, &breach)) return NULL;
+    *at = breach.at;
+    return breach.rule->why;
+}
+
+// One certificate of a path and the signature on it.
+static const char *judge_step(struct trial *t, const struct chain_question *q, const struct path *p,
+                              size_t i) {
+    X509 *cert = p->steps[i]->cert;
+    bool is_last = i + 1 == p->length;
+    enum place place = i == 0 ? PLACE_LEAF : is_last ? PLACE_ANCHOR : PLACE_INTERMEDIATE;
+    const char *objection = rules_judge(cert, place, q);
+    if (objection || is_last) return objection;
+    uint32_t number = trial_number(t, cert), above = trial_number(t, p->steps[i + 1]->cert);
+    if (trial_bits(t, above, number) < q->bits_min) return "its signature is too weak";
+    return is_signed(t, above, number) ? NULL : "its issuer's key did not make its signature";
+}
+
+static bool is_signed(struct trial *t, uint32_t issuer, uint32_t subject) {
+    const struct version *w = graph_version(t->graph, issuer);
+    X509 *cert = graph_version(t->graph, subject)->step.cert;
+    for (size_t i = 0; i < t->check_count; i++)
+        if (t->checks[i].subject == subject && t->checks[i].entity == w->entity)
+            return t->checks[i].is_good;
+    EVP_PKEY *key = X509_get0_pubkey(w->step.cert);
+    bool is_good = key && X509_verify(cert, key) == 1;
+    ERR_clear_error();
+    if (t->check_count < CHECKS_MAX)
+        t->checks[t->check_count++] = (struct trial_check){subject, w->entity, is_good};
+    return is_good;
+}

@@ -1,0 +1,184 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tools/certcheck_words.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "certcheck/models.h"
+#include "certcheck/moment.h"
+#include "tls/tls.h"
+#include "tools/certcheck.h"
+#include "tools/number.h"
+
+#define DAYS_MAX 100000
+
+enum choice {
+#define HEADING(text)
+#define OPTION(symbol, letter, name, argument, help)                                               \
+    OPTION_##symbol = (letter) ? (letter) : 256 + __LINE__,
+#include "tools/certcheck_options.def"
+#undef OPTION
+};
+struct row {
+    int value;
+    const char *name, *argument, *help;
+};
+static const struct row rows[] = {
+#undef HEADING
+#define HEADING(text)                                {0, NULL, NULL, (text)},
+#define OPTION(symbol, letter, name, argument, help) {OPTION_##symbol, (name), (argument), (help)},
+#include "tools/certcheck_options.def"
+#undef OPTION
+#undef HEADING
+};
+#define ROWS (sizeof rows / sizeof *rows)
+
+static const char usage[] =
+    "usage: rsp-certcheck [OPTION]... FILE|DIRECTORY|-...\n" CERTCHECK_VERIFY_USAGE;
+static const char about[] = "\nShows the certificates of PEM, DER, PKCS#7 and PKCS#12 files, all "
+                            "paths from them to a trusted\n"
+                            "certificate, and what is wrong with them and how to mend it.\n";
+static const char rest[] =
+    "\nWith --verify: looks for the strongest valid path from the certificate in LEAF to one of "
+    "the\n"
+    "trusted certificates in the --anchors file, over those of the --chain file in any order.\n"
+    "\n"
+    "  --anchors FILE   every certificate in it is trusted\n"
+    "  --chain FILE     intermediate certificates\n"
+    "  --crl FILE       revocation lists; then every certificate below the anchor needs one\n"
+    "  --host NAME|IP   whom a server's certificate must be for; the web's rules apply as well\n"
+    "  --at TIME        2026-11-23T09:30:00Z or seconds since 1970, instead of now\n"
+    "  --purpose WHOSE  server (default) or client\n"
+    "  --max-depth N    at most so many intermediates that are not self-issued\n"
+    "  --policy P       what is strong and short-lived enough, instead of 112 bits\n"
+    "\n"
+    "Exit status: 0 all good or a valid path, 1 there are warnings (with -W), 2 there are "
+    "findings\n"
+    "or no valid path, 3 something could not be read or checked, 64 wrong usage; with --nagios: 0 "
+    "OK,\n"
+    "1 WARNING, 2 CRITICAL, 3 UNKNOWN.\n";
+
+static size_t make_options(struct option *options, char *letters);
+static bool take(struct certcheck_words *words, int option, const char *value, int *status);
+static bool take_form(struct certcheck_words *words, int option);
+static bool take_models(struct certcheck_words *words, const char *value);
+static bool is_consistent(const struct certcheck_words *words);
+static void print_help(void);
+
+bool certcheck_read_words(struct certcheck_words *words, int count, char **arguments, int *status) {
+    struct option options[ROWS + 1];
+    char letters[2 * ROWS + 1];
+    int option;
+    *words = (struct certcheck_words){.at = time(NULL), .warning_days = 21, .critical_days = 7};
+    make_options(options, letters);
+    *status = EXIT_MISUSED;
+    while ((option = getopt_long(count, arguments, letters, options, NULL)) != -1) {
+        if (option != '?' && take(words, option, optarg, status)) continue;
+        if (*status == EXIT_MISUSED) fprintf(stderr, "%s", usage);
+        return false;
+    }
+    words->targets = arguments + optind;
+    words->target_count = count - optind;
+    if (is_consistent(words)) return true;
+    fprintf(stderr, "%s", usage);
+    return false;
+}
+
+static size_t make_options(struct option *options, char *letters) {
+    size_t count = 0;
+    char *next = letters;
+    for (size_t i = 0; i < ROWS; i++) {
+        int has_argument = rows[i].argument ? required_argument : no_argument;
+        if (rows[i].name)
+            options[count++] = (struct option){rows[i].name, has_argument, NULL, rows[i].value};
+        if (rows[i].value == 0 || rows[i].value >= 256) continue;
+        *next++ = (char)rows[i].value;
+        if (rows[i].argument) *next++ = ':';
+    }
+    options[count] = (struct option){0};
+    *next = '\0';
+    return count;
+}
+
+static bool take(struct certcheck_words *words, int option, const char *value, int *status) {
+    switch (option) {
+    case OPTION_HOST: words->target.host = value; return true;
+    case OPTION_ANCHORS: words->anchors = value; return true;
+    case OPTION_POLICY: words->policy = value; return true;
+    case OPTION_PROMETHEUS: words->prometheus = value; return true;
+    case OPTION_FIX: words->fix = value; return true;
+    case OPTION_WITH_KEY: words->has_key = true; return true;
+    case OPTION_WARNINGS: words->warnings_count = true; return true;
+    case OPTION_SIMULATE: return take_models(words, value);
+    case OPTION_WARN_DAYS:
+        return number_parse("rsp-certcheck: -w", value, 0, DAYS_MAX, &words->warning_days);
+    case OPTION_CRITICAL_DAYS:
+        return number_parse("rsp-certcheck: -c", value, 0, DAYS_MAX, &words->critical_days);
+    case OPTION_AT:
+        if (moment_parse(value, &words->at)) return true;
+        fprintf(stderr, "rsp-certcheck: --at: '%s' is no time (2026-11-23T09:30:00Z)\n", value);
+        return false;
+    case OPTION_HELP:
+        print_help();
+        *status = EXIT_GOOD;
+        return false;
+    case OPTION_VERSION:
+        printf("rsp-certcheck %s (%s)\n", RSP_VERSION, tls_library_version());
+        *status = EXIT_GOOD;
+        return false;
+    default: return take_form(words, option);
+    }
+}
+
+static bool take_form(struct certcheck_words *words, int option) {
+    enum certcheck_form form = option == OPTION_JSON     ? FORM_JSON
+                               : option == OPTION_SARIF  ? FORM_SARIF
+                               : option == OPTION_JUNIT  ? FORM_JUNIT
+                               : option == OPTION_NAGIOS ? FORM_NAGIOS
+                                                         : FORM_DOT;
+    if (words->form == FORM_TEXT || words->form == form) {
+        words->form = form;
+        return true;
+    }
+    fprintf(stderr, "rsp-certcheck: only one of --json, --sarif, --junit, --nagios and --dot\n");
+    return false;
+}
+
+static bool take_models(struct certcheck_words *words, const char *value) {
+    struct text why;
+    text_init(&why, 1000);
+    bool is_good = models_parse(value, &words->models, &why);
+    if (!is_good) fprintf(stderr, "rsp-certcheck: --simulate: %s\n", text_string(&why));
+    text_fini(&why);
+    return is_good;
+}
+
+static bool is_consistent(const struct certcheck_words *words) {
+    const char *why = NULL;
+    if (words->target_count == 0) why = "nothing to look at";
+    if (words->has_key && !words->fix) why = "--with-key goes with --fix";
+    if (words->critical_days > words->warning_days) why = "-c must not be more than -w";
+    if (why) fprintf(stderr, "rsp-certcheck: %s\n", why);
+    return !why;
+}
+
+static void print_help(void) {
+    printf("%s%s", usage, about);
+    for (size_t i = 0; i < ROWS; i++) {
+        const struct row *row = &rows[i];
+        char left[60];
+        if (row->value == 0) {
+            printf("\n%s:\n", row->help);
+            continue;
+        }
+        if (row->name)
+            snprintf(left, sizeof left, "--%s %s", row->name, row->argument ? row->argument : "");
+        else
+            snprintf(left, sizeof left, "-%c %s", row->value, row->argument ? row->argument : "");
+        printf("  %-20s %s\n", left, row->help);
+    }
+    printf("%s", rest);
+}
