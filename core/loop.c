@@ -10,12 +10,14 @@
 
 #include "core/check.h"
 #include "core/clock.h"
+#include "core/pipes.h"
 #include "core/timers.h"
 
 // A turn: libevent waits and calls back; then the tasks run; then the last tasks. Tasks may make more of both.
 struct loop {
     struct event_base *base;
     struct timers timers;
+    struct pipes *pipes;
     struct event timer_event; // for the first of the timers, or earlier
     struct event limit_event; // loop_turn()
     uint64_t timer_ms;        // when timer_event fires; 0: not added
@@ -55,6 +57,7 @@ struct loop *loop_new(void) {
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
     CHECK(loop->base != NULL);
+    loop->pipes = pipes_new();
     ring_init(&loop->tasks);
     ring_init(&loop->last_tasks);
     ring_init(&loop->next_turn);
@@ -72,6 +75,7 @@ void loop_free(struct loop *loop) {
     event_del(&loop->limit_event);
     event_base_free(loop->base);
     timers_fini(&loop->timers);
+    pipes_free(loop->pipes);
     free(loop);
 }
 
@@ -97,6 +101,10 @@ struct event_base *loop_base(struct loop *loop) {
 
 struct timers *loop_timers(struct loop *loop) {
     return &loop->timers;
+}
+
+struct pipes *loop_pipes(struct loop *loop) {
+    return loop->pipes;
 }
 
 void loop_begin_turn(struct loop *loop) {

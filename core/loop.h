@@ -14,6 +14,7 @@
 struct loop;
 struct event_base;
 struct timers;
+struct pipes;
 
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
@@ -67,3 +68,4 @@ void loop_unwatch(struct watch *w);
 struct event_base *loop_base(struct loop *loop);
 void loop_begin_turn(struct loop *loop);
 struct timers *loop_timers(struct loop *loop);
+struct pipes *loop_pipes(struct loop *loop);

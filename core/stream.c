@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The stream: its life, what its owner sees, and what it waits for. Receiving is in stream_read.c, sending in
-// stream_write.c, the layer (TLS) in stream_layer.c.
+// stream_write.c, the layer (TLS) in stream_layer.c, bodies that go past us in stream_splice.c.
 //
 // The transport is two raw events of libevent over two of its evbuffers, not a bufferevent. Two thirds of the cost of
 // a bufferevent are its epoll_ctl around each write and its ioctl before each read (of 4,096 bytes at most); with
@@ -59,6 +59,7 @@ void stream_free(struct stream *s) {
     s->on_wake = NULL;
     loop_remove_task(s->loop, &s->wake_task);
     stream_free_layer(s);
+    stream_return_pipe(s);
     buffer_free(s->input);
     buffer_free(s->output);
     s->input = s->output = NULL;
@@ -116,6 +117,7 @@ void stream_fail(struct stream *s, int error) {
     s->output_state = OUTPUT_BROKEN;
     buffer_consume(s->output, buffer_len(s->output));
     if (s->inner) buffer_consume(s->inner->io.wire_out, buffer_len(s->inner->io.wire_out));
+    stream_return_pipe(s);
     stream_wake(s);
     stream_changed(s);
 }

@@ -80,6 +80,18 @@ void stream_flush(struct stream *s);
 void stream_shut(struct stream *s);
 bool stream_is_shut(const struct stream *s); // and all of it is with the kernel
 
+// --- bytes that nobody here needs to see (core/stream_splice.c) ---
+// Can what comes on src go straight to dst's socket? Both are plain and open, and a pipe of the loop is left.
+bool stream_can_splice(const struct stream *dst, const struct stream *src);
+// Has it lately come in large pieces, so that a call for each costs little?
+bool stream_is_busy(const struct stream *src);
+// While it is on, src is not read: its owner is woken when something has come (or the end), and calls stream_splice(). What is
+// read already comes first. Turned off, what has come by then is read as ever.
+void stream_set_bypass(struct stream *src, bool is_on);
+// Moves at most `max` bytes from src's socket to dst's, as if they had been read and written: they count for both, and what dst does not
+// take is its backlog. Returns how many; 0: nothing has come, dst has a backlog, or no pipe is left. src has no input.
+size_t stream_splice(struct stream *dst, struct stream *src, size_t max);
+
 // --- what it is ---
 const char *stream_failure(
     const struct stream *s); // why STREAM_FAILED or STREAM_TRUNCATED, for the log; never NULL

@@ -6,6 +6,7 @@
 #include <event2/event_struct.h>
 
 #include "core/buffer.h"
+#include "core/pipes.h"
 #include "core/stream.h"
 
 // What core/stream*.c know of a stream together; nobody else includes this.
@@ -47,6 +48,7 @@ struct stream {
     struct buffer *input;  // NULL until something came
     struct buffer *output; // NULL until something was written
     struct inner *inner;   // NULL: plain
+    struct pipe *pipe;     // NULL: nothing was spliced, or all of it is sent; goes before output
     size_t input_max;
     size_t low_mark;
     size_t recv_size; // what the next recv asks for at most
@@ -54,6 +56,7 @@ struct stream {
     enum stream_end end;
     enum output_state output_state;
     bool is_backlog_seen; // the owner has asked for the backlog and may wait for it to fall
+    bool is_bypassed;     // stream_set_bypass()
     bool is_wire_ended;   // end of file on the socket
     int refused_at;       // what the kernel held for the peer when it last refused more
     int error;            // errno of STREAM_FAILED; 0: the layer knows
@@ -76,6 +79,15 @@ void stream_init_reading(struct stream *s);
 bool stream_wants_input(const struct stream *s);
 // Takes what the kernel still holds, as far as there is room for it.
 void stream_read_rest(struct stream *s);
+
+// One recv, if there is room.
+void stream_read_once(struct stream *s);
+// What a recv (or a splice) that asked for so much has returned; errno is its.
+void stream_received(struct stream *s, ssize_t n, size_t asked);
+
+// --- stream_splice.c ---
+ssize_t stream_send_pipe(struct stream *s);
+void stream_return_pipe(struct stream *s);
 
 // --- stream_write.c ---
 void stream_init_writing(struct stream *s);

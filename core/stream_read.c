@@ -64,7 +64,12 @@ static void on_readable(evutil_socket_t fd, short what, void *arg) {
     (void)fd, (void)what;
     struct stream *s = arg;
     loop_begin_turn(s->loop);
-    if (stream_wants_input(s)) receive(s); // something before us in this turn may have held it
+    bool is_wanted = stream_wants_input(s); // something before us in this turn may have held it
+    if (is_wanted && s->is_bypassed) {
+        stream_wake(s);
+        return;
+    }
+    if (is_wanted) receive(s);
     stream_advance(s);
     if (s->inner || !stream_wants_input(s)) stream_changed(s);
 }
@@ -82,7 +87,22 @@ static bool receive(struct stream *s) {
     char *at = buffer_reserve(b, whole_block(want < s->recv_size ? want : s->recv_size), &asked);
     if (asked > want) asked = want;
     ssize_t n = recv(s->fd, at, asked, 0);
+    int error = errno;
     buffer_commit(b, n > 0 ? (size_t)n : 0);
+    errno = error;
+    stream_received(s, n, asked);
+    return n > 0;
+}
+
+bool stream_is_busy(const struct stream *s) {
+    return s->recv_size > RECV_FIRST;
+}
+
+void stream_read_once(struct stream *s) {
+    receive(s);
+}
+
+void stream_received(struct stream *s, ssize_t n, size_t asked) {
     if (n > 0) {
         on_received(s, (size_t)n, asked);
     } else if (n == 0) {
@@ -90,7 +110,6 @@ static bool receive(struct stream *s) {
     } else if (errno != EAGAIN && errno != EINTR) {
         stream_fail(s, errno);
     }
-    return n > 0;
 }
 
 // libevent rounds its blocks up to powers of two: what does not fill one would cost up to twice its bytes.

@@ -22,6 +22,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg);
 static void write_out(struct stream *s);
 static void write_backlog(struct stream *s);
 static bool send_some(struct stream *s);
+static ssize_t send_pipe(struct stream *s, size_t *offered);
+static ssize_t send_output(struct stream *s, size_t *offered);
 static int held_by_kernel(const struct stream *s);
 static ssize_t send_runs(int fd, const struct slice *runs, size_t n);
 static size_t total(const struct slice *runs, size_t n);
@@ -36,6 +38,7 @@ void stream_init_writing(struct stream *s) {
 
 size_t stream_unsent(const struct stream *s) {
     size_t bytes = buffer_len(s->output);
+    if (s->pipe) bytes += s->pipe->bytes;
     return s->inner ? bytes + buffer_len(s->inner->io.wire_out) : bytes;
 }
 
@@ -63,7 +66,7 @@ static void write_out(struct stream *s) {
 
 // After a try to write; before it there may be bytes that nobody has offered yet.
 bool stream_wants_room(struct stream *s) {
-    return s->output_state != OUTPUT_BROKEN && buffer_len(stream_wire_out(s)) > 0;
+    return s->output_state != OUTPUT_BROKEN && (s->pipe || buffer_len(stream_wire_out(s)) > 0);
 }
 
 static void write_backlog(struct stream *s) {
@@ -76,23 +79,35 @@ static void write_backlog(struct stream *s) {
 
 // Sends once. Whether there was something and the kernel took all that it was offered.
 static bool send_some(struct stream *s) {
-    struct buffer *b = stream_wire_out(s);
     if (s->output_state == OUTPUT_BROKEN) return false;
-    struct slice runs[RUNS_MAX];
-    size_t n = buffer_runs(b, runs, RUNS_MAX);
-    if (n == 0) return false;
-    size_t offered = total(runs, n);
-    ssize_t sent = send_runs(s->fd, runs, n);
+    size_t offered = 0;
+    ssize_t sent = s->pipe ? send_pipe(s, &offered) : send_output(s, &offered);
+    if (offered == 0) return false;
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
         on_write_error(s, errno);
         return false;
     }
     if (sent < (ssize_t)offered) s->refused_at = held_by_kernel(s);
     if (sent < 0) return false;
-    buffer_consume(b, (size_t)sent);
     s->bytes_out += (size_t)sent;
     s->last_output_ms = clock_ms();
     return (size_t)sent == offered;
+}
+
+static ssize_t send_pipe(struct stream *s, size_t *offered) {
+    *offered = s->pipe->bytes;
+    return stream_send_pipe(s);
+}
+
+static ssize_t send_output(struct stream *s, size_t *offered) {
+    struct buffer *b = stream_wire_out(s);
+    struct slice runs[RUNS_MAX];
+    size_t n = buffer_runs(b, runs, RUNS_MAX);
+    if (n == 0) return 0;
+    *offered = total(runs, n);
+    ssize_t sent = send_runs(s->fd, runs, n);
+    if (sent > 0) buffer_consume(b, (size_t)sent);
+    return sent;
 }
 
 bool stream_peer_takes(struct stream *s) {

@@ -201,6 +201,8 @@ static bool may_retry(const struct exchange *x) {
 
 static void end_attempt(struct exchange *x) {
     forget_local_reply(x);
+    count_spliced(x, &x->upload);
+    count_spliced(x, &x->download);
     pump_stop(&x->upload);
     pump_stop(&x->download);
     if (x->backend) backend_conn_close(x->backend);

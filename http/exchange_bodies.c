@@ -29,6 +29,7 @@ void begin_upload(struct exchange *x) {
                                .low = x->answer.policy->low_bytes,
                                .high = x->answer.policy->high_bytes,
                                .max_bytes = x->answer.policy->body_max_bytes,
+                               .splice_bytes = x->answer.policy->splice_bytes,
                                .arena = x->arena,
                            });
 }
@@ -42,6 +43,7 @@ void begin_download(struct exchange *x) {
                                  .low = x->answer.policy->low_bytes,
                                  .high = x->answer.policy->high_bytes,
                                  .max_bytes = UINT64_MAX,
+                                 .splice_bytes = x->answer.policy->splice_bytes,
                                  .arena = x->arena,
                              });
 }
@@ -53,6 +55,7 @@ void begin_tunnel(struct exchange *x) {
         .low = x->answer.policy->low_bytes,
         .high = x->answer.policy->high_bytes,
         .max_bytes = UINT64_MAX,
+        .splice_bytes = x->answer.policy->splice_bytes,
     };
     pump_start(&x->upload, &job);
     job.sink = job.source;

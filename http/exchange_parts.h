@@ -137,4 +137,5 @@ void forget_local_reply(struct exchange *x);
 // record.c: the access log line and the counters; a line for an attempt that is followed by another.
 struct traffic traffic_of(const struct stream *client);
 void record_exchange(const struct exchange *x);
+void count_spliced(const struct exchange *x, struct pump *p); // once: p->spliced is 0 then
 void log_retry(const struct exchange *x);

@@ -8,6 +8,10 @@
 #include "http/message/writer.h"
 
 static bool has_room(const struct pump *p);
+static void splice_some(struct pump *p);
+static void set_spliced(struct pump *p, bool is_spliced);
+static bool may_splice(const struct pump *p);
+static uint64_t rest(const struct pump *p);
 static bool move_some(struct pump *p);
 static void meet_source_end(struct pump *p);
 static void pass(struct pump *p, size_t bytes);
@@ -30,11 +34,13 @@ enum pump_state pump_run(struct pump *p) {
     if (p->state != PUMP_RUNNING) return p->state;
     if (p->job.sink && stream_end(p->job.sink) == STREAM_FAILED) p->state = PUMP_NO_SINK;
     while (p->state == PUMP_RUNNING && has_room(p) && move_some(p)) continue;
+    splice_some(p);
     steer_source(p);
     return p->state;
 }
 
 void pump_stop(struct pump *p) {
+    set_spliced(p, false);
     if (p->job.source) release_source(p);
     p->state = PUMP_IDLE;
     p->job = (struct pump_job){.source = NULL};
@@ -46,7 +52,46 @@ bool pump_waits_for_sink(const struct pump *p) {
 }
 
 static bool has_room(const struct pump *p) {
+    if (p->is_spliced) return stream_backlog(p->job.sink) == 0;
     return !p->job.sink || stream_backlog(p->job.sink) + SLOW_INPUT_BYTES <= p->job.high;
+}
+
+// Where the rest of a body is only bytes, they pass from socket to socket (core/stream_splice.c); what was read before comes first.
+static void splice_some(struct pump *p) {
+    set_spliced(p, may_splice(p));
+    if (!p->is_spliced) return;
+    size_t most = rest(p) < p->job.high ? (size_t)rest(p) : p->job.high;
+    size_t n = stream_splice(p->job.sink, p->job.source, most);
+    if (n == 0) return;
+    p->bytes += n;
+    p->spliced += n;
+    p->moved_ms = clock_ms();
+    if (p->job.parser) parser_skip_body(p->job.parser, n);
+    if (rest(p) > 0) return;
+    (void)move_some(p); // the end
+    set_spliced(p, false);
+}
+
+static void set_spliced(struct pump *p, bool is_spliced) {
+    if (p->is_spliced == is_spliced) return;
+    p->is_spliced = is_spliced;
+    stream_set_bypass(p->job.source, is_spliced);
+}
+
+static bool may_splice(const struct pump *p) {
+    const struct pump_job *job = &p->job;
+    if (p->state != PUMP_RUNNING || !job->sink || job->is_chunked || job->splice_bytes == 0)
+        return false;
+    if (stream_input_len(job->source) > 0 || !stream_can_splice(job->sink, job->source))
+        return false;
+    return rest(p) > (p->is_spliced ? 0 : job->splice_bytes);
+}
+
+// What is known to come still, or of a tunnel likely to; 0: not known.
+static uint64_t rest(const struct pump *p) {
+    if (!p->job.parser) return stream_is_busy(p->job.source) ? UINT64_MAX : 0;
+    uint64_t left = parser_body_left(p->job.parser);
+    return left < UINT64_MAX && left <= p->job.max_bytes - p->bytes ? left : 0;
 }
 
 // One step: false when there is nothing to move now.

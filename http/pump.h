@@ -28,14 +28,17 @@ struct pump_job {
     bool is_chunked;       // the sink wants chunks
     size_t low, high;      // of the sink's backlog
     uint64_t max_bytes;
-    struct arena *arena; // for trailers
+    uint64_t splice_bytes; // a longer rest need not be copied; 0: copy all
+    struct arena *arena;   // for trailers
 };
 
 struct pump {
     enum pump_state state;
     struct pump_job job;
-    bool is_held;   // we hold the source
-    uint64_t bytes; // body bytes moved
+    bool is_held;     // we hold the source
+    bool is_spliced;  // the rest goes from socket to socket
+    uint64_t bytes;   // body bytes moved
+    uint64_t spliced; // of them, from socket to socket
     uint64_t began_ms;
     uint64_t moved_ms; // when the last of them moved, the source was let go again, or the start
     uint64_t held_ms;  // how long the source had to wait for the sink, in sum

@@ -56,6 +56,11 @@ static void add_certificate(struct access_entry *entry, const struct stream *cli
     entry->certificate_path = peer->path_length;
 }
 
+void count_spliced(const struct exchange *x, struct pump *p) {
+    if (p->spliced > 0) count_add(x->service->conf.counters, COUNT_SPLICED, p->spliced);
+    p->spliced = 0;
+}
+
 struct traffic traffic_of(const struct stream *client) {
     uint64_t bytes_in = stream_bytes_in(client), unread = stream_input_len(client);
     return (struct traffic){

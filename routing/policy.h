@@ -18,6 +18,7 @@ struct policy {
     unsigned slowest_after_ms;
     uint64_t body_max_bytes;      // UINT64_MAX: unlimited
     size_t low_bytes, high_bytes; // buffered per direction
+    uint64_t splice_bytes;        // what is left of a body to make splicing worth while; 0: never
     unsigned retries;             // more attempts after the first one
     bool adds_forwarded;          // RFC 7239 Forwarded as well
     bool keeps_host;              // the backend sees the client's Host (default true)

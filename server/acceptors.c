@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/listener.h"
 #include "core/log.h"
+#include "core/pipes.h"
 
 enum { FULL_CHECK_MS = 20, YIELD_MS = 1, ACCEPTS_AFTER_YIELD = 2, DESCRIPTORS_RESERVED = 64 };
 
@@ -84,7 +85,7 @@ static unsigned clients_by_descriptors(void) {
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < 4 * DESCRIPTORS_RESERVED)
         return DESCRIPTORS_RESERVED;
     if (limit.rlim_cur > 1u << 22) return 1u << 21;
-    return (unsigned)(limit.rlim_cur - DESCRIPTORS_RESERVED) / 2;
+    return (unsigned)(limit.rlim_cur - DESCRIPTORS_RESERVED - pipes_descriptors_max()) / 2;
 }
 
 static void on_accepted(void *arg, int fd, const struct address *client) {
