@@ -16,7 +16,7 @@ struct channel;
 
 #define CHANNEL_BODY_MAX    (60u << 10)
 #define CHANNEL_FDS_MAX     16
-#define CHANNEL_WAITING_MAX 256 // messages that the kernel has not taken yet
+#define CHANNEL_WAITING_MAX 512 // messages that the kernel has not taken yet
 
 // Two connected ends, non-blocking and close-on-exec. False and errno.
 bool channel_pair(int ends[2]);

@@ -53,6 +53,9 @@ bool conf_read(struct conf *c, struct lua_State *L, int index, const struct conf
         conf_error(c, at, "needs a table { ... }, not a %s", luaL_typename(L, index));
         return false;
     }
+    struct conf_key_line *lines;
+    size_t count = conf_key_lines(c, at, &lines);
+    conf_say_doubles(c, at, lines, count);
     lua_pushnil(L);
     while (lua_next(L, index)) {
         if (lua_type(L, -2) == LUA_TSTRING) {

@@ -49,6 +49,9 @@ struct conf_key_line {
     int line;
 };
 size_t conf_key_lines(struct conf *c, const struct conf_spot *at, struct conf_key_line **lines);
+// Says which of them stand there twice: Lua keeps the last one and says nothing.
+void conf_say_doubles(struct conf *c, const struct conf_spot *at, const struct conf_key_line *lines,
+                      size_t count);
 // The line of one of them; `otherwise` when it is not there.
 int conf_key_line(const struct conf_key_line *lines, size_t count, const char *key, int otherwise);
 

@@ -106,7 +106,7 @@ size_t conf_key_lines(struct conf *c, const struct conf_spot *at, struct conf_ke
     const struct conf_spot *root = root_of(at);
     struct key_lines found = {NULL, 0, 0};
     size_t depth = path_of(c, at, path, &text);
-    if (depth > 0)
+    if (root->word)
         conf_find_keys(text, root->line, root->word, root->name, path, depth, add_key_line, &found);
     *lines = arena_alloc(c->arena, (found.count + 1) * sizeof **lines);
     if (found.count > 0) {
@@ -115,6 +115,14 @@ size_t conf_key_lines(struct conf *c, const struct conf_spot *at, struct conf_ke
     }
     free(found.at);
     return found.count;
+}
+
+void conf_say_doubles(struct conf *c, const struct conf_spot *at, const struct conf_key_line *lines,
+                      size_t count) {
+    for (size_t i = 1; i < count; i++)
+        if (slice_equals(lines[i - 1].key, lines[i].key))
+            conf_error(c, at, "'%.*s' stands in it twice, on the lines %d and %d",
+                       SLICE_ARGS(lines[i].key), lines[i - 1].line, lines[i].line);
 }
 
 int conf_key_line(const struct conf_key_line *lines, size_t count, const char *key, int otherwise) {
@@ -177,6 +185,7 @@ static size_t path_of(struct conf *c, const struct conf_spot *at, struct conf_st
                       struct slice *text) {
     size_t depth = 0;
     const struct conf_spot *root = root_of(at);
+    *text = (struct slice){NULL, 0};
     for (const struct conf_spot *s = at; s->up; s = s->up) depth++;
     ptrdiff_t source = root->file ? find_source(c, root->file) : -1;
     if (source < 0 || depth > DEPTH_MAX) return 0;

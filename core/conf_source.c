@@ -71,7 +71,11 @@ void conf_find_keys(struct slice text, int line, const char *word, const char *n
                      .count = count,
                      .each = each,
                      .arg = arg};
-    if (count > 0 && find_declaration(&w.reader, word, name)) find_in_table(&w, 0);
+    if (!find_declaration(&w.reader, word, name)) return;
+    if (count > 0)
+        find_in_table(&w, 0);
+    else
+        list_table(&w);
 }
 
 size_t conf_line_end(struct slice text) {

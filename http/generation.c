@@ -13,7 +13,7 @@ enum { PROBLEMS_MAX = 256 << 10 };
 
 static bool build_tls(struct generation *g, const struct files *old, void *ticket_keys,
                       struct text *errors, struct text *problems);
-static bool has_tls_listener(const struct config *c);
+static const struct listen_conf *tls_listener(const struct config *c);
 static void build_clients(struct generation *g, struct text *problems);
 static struct tls_client *find_alike(const struct generation *g, size_t pool);
 static bool speaks_tls(const struct pool *p);
@@ -55,7 +55,7 @@ struct tls_client *generation_client(const struct generation *g, const struct po
 
 static bool build_tls(struct generation *g, const struct files *old, void *ticket_keys,
                       struct text *errors, struct text *problems) {
-    if (!has_tls_listener(g->config)) return true;
+    if (!tls_listener(g->config)) return true;
     struct certificates named;
     struct text said;
     text_init(&said, PROBLEMS_MAX);
@@ -68,6 +68,12 @@ static bool build_tls(struct generation *g, const struct files *old, void *ticke
         text_clear(&said); // it was about what is there again
         g->tls = tls_server_new(g->files, &conf, &said);
     }
+    const struct place *place = &tls_listener(g->config)->place;
+    if (g->tls && tls_server_count(g->tls) == 0 && said.len == 0)
+        text_printf(&said,
+                    "%s:%d: listen: https has no certificate to offer; name their folder in tls { "
+                    "certificates = ... }, or those of a site\n",
+                    place->file, place->line);
     text_add(problems, text_slice(&said));
     text_fini(&said);
     certificates_fini(&named);
@@ -78,10 +84,10 @@ static bool build_tls(struct generation *g, const struct files *old, void *ticke
     return true;
 }
 
-static bool has_tls_listener(const struct config *c) {
+static const struct listen_conf *tls_listener(const struct config *c) {
     for (size_t i = 0; i < c->listen_count; i++)
-        if (c->listens[i].is_tls) return true;
-    return false;
+        if (c->listens[i].is_tls) return &c->listens[i];
+    return NULL;
 }
 
 // --- as a client of backends ---

@@ -49,7 +49,8 @@ struct site {
 struct config {
     char *path;
     int workers; // 0: one per core
-    char *user;  // who workers and control run as when started by root; NULL: "nobody"
+    struct place user_place;
+    char *user; // who workers and control run as when started by root; NULL: "nobody"
     struct listen_conf *listens;
     size_t listen_count;
     struct tls_conf tls;

@@ -12,6 +12,8 @@
 
 // What a route file says about rsp itself: the words listen, tls, log and admin. Part of struct config (routing/config.h).
 
+enum { LISTENS_MAX = 256 }; // every process holds a descriptor of each
+
 // One address to accept clients on. `listen` may be called several times; each address becomes one of these.
 struct listen_conf {
     struct place place;

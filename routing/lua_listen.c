@@ -78,6 +78,9 @@ void listen_add(struct loader *l, const struct conf_spot *at, struct slice text,
                    other->place.file, other->place.line);
         return;
     }
+    if (l->listens.count == LISTENS_MAX)
+        conf_error(l->conf, at, "more than %d addresses to listen on", LISTENS_MAX);
+    if (l->listens.count >= LISTENS_MAX) return;
     made->text = arena_string(l->arena, slice_of(address_format(&made->address, buf)));
     pointers_add(&l->listens, made);
 }

@@ -190,6 +190,7 @@ static int on_assign(lua_State *L) {
     for (size_t i = 0; i < GLOBAL_SETTINGS.count; i++) {
         if (strcmp(name, GLOBAL_SETTINGS.fields[i].name) != 0) continue;
         conf_read_value(l->conf, L, 3, &spot, &GLOBAL_SETTINGS.fields[i], l->config);
+        if (strcmp(name, "user") == 0) l->config->user_place = place_of(&root);
         return 0;
     }
     conf_error(l->conf, &root, "global '%s' is assigned; write 'local %s = ...'", name, name);

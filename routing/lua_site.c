@@ -355,12 +355,7 @@ static void read_paths(struct reading *r, const struct conf_spot *at) {
         return;
     }
     inner.line_count = conf_key_lines(l->conf, at, &inner.lines);
-    for (size_t i = 1; i < inner.line_count; i++) {
-        const struct conf_key_line *key = &inner.lines[i];
-        if (slice_equals(key[-1].key, key->key))
-            conf_error(l->conf, at, "[\"%.*s\"] stands in it twice, on the lines %d and %d",
-                       SLICE_ARGS(key->key), key[-1].line, key->line);
-    }
+    conf_say_doubles(l->conf, at, inner.lines, inner.line_count);
     lua_pushnil(r->L);
     while (lua_next(r->L, table)) {
         size_t len;

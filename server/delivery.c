@@ -9,8 +9,6 @@
 
 #include "core/check.h"
 
-enum { LISTENERS_MAX = 1024 };
-
 struct delivery {
     unsigned number;
     char *path;
@@ -45,7 +43,7 @@ void delivery_free(struct delivery *d) {
 
 void delivery_add_listener(struct delivery *d, struct order order, int *fds, size_t fd_count) {
     if (order.number != d->number) return;
-    CHECK(order.value == d->listener_count && order.value < LISTENERS_MAX);
+    CHECK(order.value == d->listener_count && order.value < LISTENS_MAX);
     d->listeners = realloc(d->listeners, (d->listener_count + 1) * sizeof *d->listeners);
     CHECK(d->listeners);
     d->listeners[d->listener_count++] = take_fd(fds, fd_count);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ static bool open_admin(struct edition *e, const struct edition_conf *conf, struc
 static bool admin_address(const char *path, struct address *out, char *why, size_t why_max);
 static bool check_sockets(const struct config *c, struct text *errors);
 static void say_admin(const struct admin_conf *admin, const char *why, struct text *errors);
+static bool has_user(const struct config *c, struct text *errors);
 static bool group_of(const struct listen_conf *l, gid_t *gid, struct text *errors);
 static void permit(const char *path, mode_t mode, gid_t gid);
 static int copy_of(int fd);
@@ -56,7 +58,8 @@ enum edition_result edition_new(const struct edition_conf *conf, struct edition 
     CHECK(e);
     *e = (struct edition){
         .generation = g, .packed_fd = -1, .admin_fd = -1, .access_fd = -1, .error_fd = -1};
-    if (!pack(e, errors) || !open_listeners(e, conf->old, errors) || !open_admin(e, conf, errors) ||
+    if (!has_user(g->config, errors) || !pack(e, errors) || !open_listeners(e, conf->old, errors) ||
+        !open_admin(e, conf, errors) ||
         !log_files_open(&g->config->log, &e->access_fd, &e->error_fd, errors)) {
         edition_free(e, conf->old);
         return EDITION_FAILED;
@@ -66,7 +69,8 @@ enum edition_result edition_new(const struct edition_conf *conf, struct edition 
 }
 
 enum edition_result edition_check(const struct generation *g, struct text *errors) {
-    bool is_good = check_sockets(g->config, errors);
+    bool is_good = has_user(g->config, errors);
+    is_good = check_sockets(g->config, errors) && is_good;
     return log_files_check(&g->config->log, errors) && is_good ? EDITION_GOOD : EDITION_FAILED;
 }
 
@@ -83,6 +87,14 @@ static bool loses_all_certificates(const struct generation *g, const struct gene
                 tls->certificates ? ": nothing in " : "",
                 tls->certificates ? tls->certificates : "", tls_server_count(old->tls));
     return true;
+}
+
+// Only root can become somebody else.
+static bool has_user(const struct config *c, struct text *errors) {
+    if (!c->user || geteuid() != 0 || getpwnam(c->user)) return true;
+    text_printf(errors, "%s:%d: user: there is no user \"%s\" on this machine\n",
+                c->user_place.file, c->user_place.line, c->user);
+    return false;
 }
 
 static bool pack(struct edition *e, struct text *errors) {

@@ -135,6 +135,29 @@ class Asking(CommandLine):
         self.assertEqual(self.run_it("-t", "-c", rsp.path("rsp.lua"))[::2], (GOOD, ""))
         self.assertEqual(get(rsp.http).body, b"here")
 
+    def test_https_without_any_certificate_is_a_problem(self):
+        status, _, err = self.run_it("-t", "-c", self.good_file(f'listen {{ https = "127.0.0.1:{free_port()}" }}\n'))
+        self.assertEqual(status, PROBLEMS, err)
+        self.assertRegex(err, r"rsp\.lua:3: listen: https has no certificate to offer")
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+    def test_a_user_that_does_not_exist_is_named_before_anything_starts(self):
+        path = self.good_file('user = "nobody-has-it"\n')
+        for arguments in (["-t"], ["--foreground"]):
+            status, _, err = self.run_it(*arguments, "-c", path)
+            self.assertEqual(status, FAILED, err)
+            self.assertRegex(err, r'rsp\.lua:3: user: there is no user "nobody-has-it"')
+
+    def test_as_many_listeners_as_there_may_be_serve_and_one_more_is_an_error(self):
+        places = ", ".join(f'"unix:{self.path(str(i))}.sock"' for i in range(255))
+        rsp = self.rsp(f'listen {{ http = {{ {places} }} }}\nsite "*" {{ respond = {{ 200, "here" }} }}')
+        self.assertEqual(get(rsp.http).body, b"here")
+        self.assertEqual(rsp.reload()[0], 0)
+        path = self.write(f'listen {{ http = {{ {places}, 8080, 8081 }} }}\n')
+        status, _, err = self.run_it("-t", "-c", path)
+        self.assertEqual(status, CONFIG)
+        self.assertRegex(err, r"rsp\.lua:1: listen: http\[257\]: more than 256 addresses")
+
     def test_a_file_that_declares_nothing_is_an_error(self):
         for text in ("", "-- nothing\n", 'pool "p" { "127.0.0.1:1" }\n'):
             status, _, err = self.run_it("-t", "-c", self.write(text))
