@@ -19,6 +19,7 @@ static unsigned idle_ms(const struct backend_conf *conf, const struct response_h
 static void begin_dial(struct backend_conn *c, const struct backend_wish *wish);
 static void on_dialled(void *arg, int fd, enum dial_failure failure, const char *why);
 static void open_stream(struct backend_conn *c, int fd);
+static void begin_tls(struct backend_conn *c);
 static void send_proxy_header(struct backend_conn *c);
 static const char *verified_name(const struct backend_conn *c, char buf[ADDRESS_TEXT_MAX]);
 static struct idle_key key_of(const struct backend_wish *wish);
@@ -146,9 +147,17 @@ static void open_stream(struct backend_conn *c, int fd) {
     stream_set_owner(c->stream, c->on_wake, c->arg);
     if (c->pool->backend.proxy_header) send_proxy_header(c);
     c->state = BACKEND_READY;
-    if (!c->member->is_tls) return;
+    if (c->member->is_tls) begin_tls(c);
+}
+
+static void begin_tls(struct backend_conn *c) {
     char name[ADDRESS_TEXT_MAX];
-    tls_connect(generation_client(c->generation, c->pool), c->stream, verified_name(c, name));
+    struct tls_client *client = generation_client(c->generation, c->pool);
+    if (!client) {
+        break_off(c, FAIL_BACKEND_TLS, "the pool's certificate authorities could not be loaded");
+        return;
+    }
+    tls_connect(client, c->stream, verified_name(c, name));
     c->state = BACKEND_HANDSHAKE;
 }
 

@@ -14,7 +14,9 @@ enum { PROBLEMS_MAX = 256 << 10 };
 static bool build_tls(struct generation *g, const struct files *old, void *ticket_keys,
                       struct text *errors, struct text *problems);
 static const struct listen_conf *tls_listener(const struct config *c);
-static void build_clients(struct generation *g, struct text *problems);
+static void build_clients(struct generation *g, const struct files *old, struct text *problems);
+static struct tls_client *new_client(struct generation *g, const struct pool *p,
+                                     const struct files *old, struct text *problems);
 static struct tls_client *find_alike(const struct generation *g, size_t pool);
 static bool speaks_tls(const struct pool *p);
 static void free_generation(struct generation *g);
@@ -30,7 +32,7 @@ struct generation *generation_build(struct files *files, const char *path, unsig
         free_generation(g);
         return NULL;
     }
-    build_clients(g, problems);
+    build_clients(g, old, problems);
     return g;
 }
 
@@ -92,7 +94,7 @@ static const struct listen_conf *tls_listener(const struct config *c) {
 
 // --- as a client of backends ---
 
-static void build_clients(struct generation *g, struct text *problems) {
+static void build_clients(struct generation *g, const struct files *old, struct text *problems) {
     size_t count = g->config->pool_count;
     g->clients = calloc(count ? count : 1, sizeof(struct tls_client *));
     CHECK(g->clients);
@@ -100,13 +102,27 @@ static void build_clients(struct generation *g, struct text *problems) {
         const struct pool *p = g->config->pools[i];
         if (!speaks_tls(p)) continue;
         g->clients[i] = find_alike(g, i);
-        if (g->clients[i]) continue;
-        char *label = label_new(&p->place, "pool", p->name);
-        struct tls_client_conf conf = {
-            .ca_file = p->backend.tls_ca, .label = label, .verifies = p->backend.tls_verifies};
-        g->clients[i] = tls_client_new(g->files, &conf, problems);
-        free(label);
+        if (!g->clients[i]) g->clients[i] = new_client(g, p, old, problems);
     }
+}
+
+// Authorities that went bad keep their old bytes, as certificates do. NULL: there are none, and the pool's backends are down.
+static struct tls_client *new_client(struct generation *g, const struct pool *p,
+                                     const struct files *old, struct text *problems) {
+    char *label = label_new(&p->place, "pool", p->name);
+    const char *ca = p->backend.tls_ca;
+    struct tls_client_conf conf = {
+        .ca_file = ca, .label = label, .verifies = p->backend.tls_verifies};
+    struct slice content;
+    struct tls_client *made = tls_client_new(g->files, &conf, problems);
+    if (!made && old && ca && files_peek(old, ca, &content) && content.len > 0) {
+        files_replace(g->files, ca, content);
+        made = tls_client_new(g->files, &conf, problems);
+        if (made)
+            text_printf(problems, "%s%s: those that were loaded before are kept\n", label, ca);
+    }
+    free(label);
+    return made;
 }
 
 static bool is_same(const char *a, const char *b) {

@@ -21,10 +21,11 @@ struct generation {
 
 // Loads `path` from `files` (taken: freed with the generation, also on failure) and builds everything. NULL and all
 // errors in `errors`; what does not keep it from serving (a bad certificate) is a line in `problems`. A certificate that cannot be
-// used but could in the set `old` (NULL: none) keeps its old bytes. ticket_keys may be NULL.
+// used but could in the set `old` (NULL: none) keeps its old bytes, and so does a file of authorities. ticket_keys may be NULL.
 struct generation *generation_build(struct files *files, const char *path, unsigned number,
                                     const struct files *old, void *ticket_keys, struct text *errors,
                                     struct text *problems);
 struct generation *generation_ref(struct generation *g);
 void generation_unref(struct generation *g);
+// For the pool's https members; NULL: its authorities could not be loaded, so nobody can be believed.
 struct tls_client *generation_client(const struct generation *g, const struct pool *p);

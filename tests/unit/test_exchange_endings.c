@@ -459,6 +459,21 @@ static void a_refused_head_has_an_id_in_the_log_and_on_its_page(void **state) {
     scene_fini(&s);
 }
 
+static void a_pool_without_its_authorities_is_down_with_a_reason(void **state) {
+    (void)state;
+    struct scene s;
+    scene_init(
+        &s,
+        "listen { http = '127.0.0.1:1' }\n"
+        "site '*' { to = pool 'p' { 'https://127.0.0.1:$PORT', tls = { ca = '/none.pem' } } }",
+        &PLAIN);
+    scene_connect(&s);
+    scene_send(&s, GET);
+    assert_true(scene_await(&s, "HTTP/1.1 502 ", 1000));
+    assert_true(scene_log_has(&s, "reason=BACKEND_TLS "));
+    scene_fini(&s);
+}
+
 static void answers_that_are_refused_for_different_reasons_are_all_said(void **state) {
     (void)state;
     static char said[8192];
@@ -507,6 +522,7 @@ int main(void) {
         cmocka_unit_test(a_question_is_taken_back_when_its_client_leaves),
         cmocka_unit_test(a_question_that_is_too_long_or_late_is_refused),
         cmocka_unit_test(a_refused_head_has_an_id_in_the_log_and_on_its_page),
+        cmocka_unit_test(a_pool_without_its_authorities_is_down_with_a_reason),
         cmocka_unit_test(answers_that_are_refused_for_different_reasons_are_all_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,6 +183,28 @@ static void what_was_bad_before_does_not_stand_in(void **state) {
     generation_unref(g);
 }
 
+#define TRUSTING                                                                                   \
+    "site \"*\" { to = pool \"p\" { \"https://10.0.0.1\", tls = { ca = \"/ca.pem\" } } }\n"
+
+static void authorities_that_went_bad_keep_their_old_bytes(void **state) {
+    struct fixture *f = *state;
+    struct files *files = files_new();
+    put(files, ROUTES, TRUSTING);
+    put_certificate(files, "/ca.pem", "ca.example");
+    struct generation *first = build_good(f, files, 1, NULL);
+    assert_string_equal(text_string(&f->problems), "");
+    files = files_new();
+    put(files, ROUTES, TRUSTING);
+    put(files, "/ca.pem", "nonsense");
+    struct generation *second = build_good(f, files, 2, first);
+    assert_non_null(strstr(text_string(&f->problems), ROUTES ":1: pool \"p\": /ca.pem: holds no"));
+    assert_non_null(strstr(text_string(&f->problems), "loaded before are kept\n"));
+    assert_non_null(generation_client(second, second->config->pools[0]));
+    assert_true(slice_equals(content_of(first, "/ca.pem"), content_of(second, "/ca.pem")));
+    generation_unref(first);
+    generation_unref(second);
+}
+
 static void a_new_good_certificate_replaces_the_old_one(void **state) {
     struct fixture *f = *state;
     struct files *first = files_new(), *second = files_new();
@@ -240,6 +262,7 @@ int main(void) {
         TEST(at_a_cold_start_a_bad_certificate_is_a_problem_only),
         TEST(a_certificate_that_went_bad_keeps_its_old_bytes),
         TEST(what_was_bad_before_does_not_stand_in),
+        TEST(authorities_that_went_bad_keep_their_old_bytes),
         TEST(a_new_good_certificate_replaces_the_old_one),
         TEST(a_certificate_that_left_the_directory_stays_only_while_a_site_needs_it),
     };
