@@ -1,0 +1,448 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Section 6.1 and 6.3 of RFC 5280 as NIST's suite of paths looks at them: policies (any of them will do), path lengths
+// and self-issued certificates, name constraints in all forms, and the forms of CRLs.
+
+#include <openssl/x509v3.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/check.h"
+#include "tests/unit/chain_fixture.h"
+
+#define CERTS_MAX 8
+
+// Below what stands before it; the last one is the leaf. A key of its own unless it is self-issued, which the name tells.
+struct link {
+    const char *name;
+    const char *
+        extensions; // P1 ";policyConstraints=critical,requireExplicitPolicy:0;certificatePolicies=1.2.3"
+};
+struct row {
+    struct link links[CERTS_MAX];
+    bool is_valid;
+};
+struct line {
+    struct made_cert certs[CERTS_MAX + 1]; // the first one is the anchor
+    size_t count;
+};
+
+static void add_extensions(X509 *cert, X509 *issuer, const char *extensions) {
+    struct slice rest = slice_of(extensions);
+    X509V3_CTX about;
+    X509V3_set_ctx_nodb(&about);
+    X509V3_set_ctx(&about, issuer, cert, NULL, NULL, 0);
+    CONF *conf = NCONF_new(NULL); // policies are read with one only
+    X509V3_set_nconf(&about, conf);
+    while (rest.len > 0) {
+        struct slice value = slice_cut(&rest, ';');
+        struct slice name = slice_cut(&value, '=');
+        char names[100], values[300];
+        snprintf(names, sizeof names, "%.*s", SLICE_ARGS(name));
+        snprintf(values, sizeof values, "%.*s", SLICE_ARGS(value));
+        X509_EXTENSION *one = X509V3_EXT_conf(NULL, &about, names, values);
+        if (!one) fail_msg("%s=%s cannot be made", names, values);
+        int before = X509_get_ext_by_OBJ(cert, X509_EXTENSION_get_object(one), -1);
+        if (before >= 0) X509_EXTENSION_free(X509_delete_ext(cert, before));
+        CHECK(X509_add_ext(cert, one, -1) == 1);
+        X509_EXTENSION_free(one);
+    }
+    NCONF_free(conf);
+}
+
+static void make_line(struct line *l, const struct link *links) {
+    *l = (struct line){.count = 1};
+    l->certs[0] = make_ca("Anchor", NULL, NULL, NULL);
+    for (; l->count <= CERTS_MAX && links[l->count - 1].name; l->count++) {
+        const struct link *link = &links[l->count - 1];
+        bool is_leaf = l->count == CERTS_MAX || !links[l->count].name;
+        struct made_cert *one = &l->certs[l->count], *above = &l->certs[l->count - 1];
+        *one = make_cert(
+            &(struct cert_recipe){.subject = link->name, .issuer = above, .is_ca = !is_leaf});
+        if (!link->extensions) continue;
+        add_extensions(one->cert, above->cert, link->extensions);
+        CHECK(X509_sign(one->cert, above->key, EVP_sha256()) > 0);
+    }
+}
+
+static void drop_line(struct line *l) {
+    for (size_t i = 0; i < l->count; i++) drop_cert(&l->certs[i]);
+}
+
+static bool is_valid(struct line *l, const STACK_OF(X509_CRL) * crls,
+                     const struct made_cert *helper) {
+    struct graph *g = graph_new();
+    struct chain_question q = question_about(l->certs[l->count - 1].cert);
+    struct chain_answer answer;
+    q.crls = crls;
+    for (size_t i = 0; i < l->count; i++) graph_add(g, l->certs[i].cert, i == 0);
+    if (helper) graph_add(g, helper->cert, false);
+    bool is_found = chain_find(g, &q, &answer) == CHAIN_FOUND;
+    if (!is_found) print_message("  %s\n", text_string(&answer.why));
+    chain_answer_fini(&answer);
+    graph_free(g);
+    return is_found;
+}
+
+static void judge_rows(const struct row *rows, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        struct line l;
+        make_line(&l, rows[i].links);
+        if (is_valid(&l, NULL, NULL) != rows[i].is_valid)
+            fail_msg("row %zu: %s", i, rows[i].is_valid ? "refused" : "accepted");
+        drop_line(&l);
+    }
+}
+#define JUDGE(rows) judge_rows(rows, sizeof(rows) / sizeof *(rows))
+
+#define P1     "certificatePolicies=1.2.3.1"
+#define P2     "certificatePolicies=1.2.3.2"
+#define ANY    "certificatePolicies=2.5.29.32.0"
+#define MUST_0 ";policyConstraints=critical,requireExplicitPolicy:0"
+
+// (Constraints stand beside a policy: without one OpenSSL 3.0 forgets to free them.)
+static void where_a_policy_is_required_the_path_needs_one_in_common(void **state) {
+    static const struct row rows[] = {
+        {{{"A", P1}, {"B", P2}, {"leaf", P1}}, true}, // nobody requires one
+        {{{"A", P1 MUST_0}, {"B", P1}, {"leaf", P1}}, true},
+        {{{"A", P1 MUST_0}, {"B", P2}, {"leaf", P1}}, false},
+        {{{"A", P1 MUST_0}, {"B", P1}, {"leaf", NULL}}, false},
+        {{{"A", P1 MUST_0}, {"B", NULL}, {"leaf", P1}}, false},
+        {{{"A", ANY MUST_0}, {"B", ANY}, {"leaf", P1}}, true},
+        {{{"A", P1 MUST_0}, {"B", ANY}, {"leaf", P2}}, false},
+        {{{"A", P1 ";policyConstraints=critical,requireExplicitPolicy:3"},
+          {"B", NULL},
+          {"leaf", NULL}},
+         true},
+        {{{"A", P1 ";policyConstraints=critical,requireExplicitPolicy:2"},
+          {"B", NULL},
+          {"leaf", NULL}},
+         false},
+        {{{"A", P1 ";policyConstraints=critical,requireExplicitPolicy:5"},
+          {"B", P1 ";policyConstraints=critical,requireExplicitPolicy:0"},
+          {"leaf", NULL}},
+         false},
+    };
+    (void)state;
+    JUDGE(rows);
+}
+
+static void mappings_and_any_policy_can_be_inhibited(void **state) {
+#define MAP ";policyMappings=1.2.3.1:1.2.3.2"
+    static const struct row rows[] = {
+        {{{"A", P1 MAP MUST_0}, {"B", P2}, {"leaf", P2}}, true},
+        {{{"A", P1 MAP MUST_0}, {"B", P1}, {"leaf", P1}}, false},
+        {{{"A", P1 ";policyConstraints=critical,requireExplicitPolicy:0,inhibitPolicyMapping:0"},
+          {"B", P1 MAP},
+          {"leaf", P2}},
+         false},
+        {{{"A", P1 ";policyConstraints=critical,requireExplicitPolicy:0,inhibitPolicyMapping:1"},
+          {"B", P1 MAP},
+          {"leaf", P2}},
+         true},
+        {{{"A", P1 MUST_0 ";inhibitAnyPolicy=critical,0"}, {"B", ANY}, {"leaf", P1}}, false},
+        {{{"A", P1 MUST_0 ";inhibitAnyPolicy=critical,1"}, {"B", ANY}, {"leaf", P1}}, true},
+        {{{"A", P1 MUST_0 ";inhibitAnyPolicy=critical,1"}, {"B", ANY}, {"C", ANY}, {"leaf", P1}},
+         false},
+        // A self-issued certificate does not count.
+        {{{"A", P1 MUST_0 ";inhibitAnyPolicy=critical,0"}, {"A", ANY}, {"leaf", P1}}, true},
+        {{{"A", P1 ";policyMappings=2.5.29.32.0:1.2.3.1"}, {"B", P1}, {"leaf", P1}}, false},
+    };
+    (void)state;
+    JUDGE(rows);
+}
+
+static void self_issued_certificates_take_no_part_of_a_path_length(void **state) {
+#define LENGTH(n) "basicConstraints=critical,CA:TRUE,pathlen:" #n
+    static const struct row rows[] = {
+        {{{"A", LENGTH(0)}, {"leaf", NULL}}, true},
+        {{{"A", LENGTH(0)}, {"B", NULL}, {"leaf", NULL}}, false},
+        {{{"A", LENGTH(0)}, {"A", NULL}, {"leaf", NULL}}, true},
+        {{{"A", LENGTH(1)}, {"B", NULL}, {"B", NULL}, {"leaf", NULL}}, true},
+        {{{"A", LENGTH(1)}, {"B", NULL}, {"C", NULL}, {"leaf", NULL}}, false},
+        {{{"A", LENGTH(6)}, {"B", LENGTH(0)}, {"C", LENGTH(5)}, {"leaf", NULL}}, false},
+    };
+    (void)state;
+    JUDGE(rows);
+}
+
+static void name_constraints_hold_in_every_form(void **state) {
+    static const struct {
+        const char *constraint, *name;
+        bool is_valid;
+    } rows[] = {
+        {"permitted;DNS:example.com", "DNS:a.example.com", true},
+        {"permitted;DNS:example.com", "DNS:example.org", false},
+        {"permitted;DNS:example.com", "email:x@example.org", true},
+        {"excluded;DNS:bad.example.com", "DNS:a.bad.example.com", false},
+        {"excluded;DNS:bad.example.com", "DNS:xbad.example.com", true},
+        {"permitted;email:example.com", "email:x@example.com", true},
+        {"permitted;email:example.com", "email:x@a.example.com", false},
+        {"permitted;email:.example.com", "email:x@a.example.com", true},
+        {"permitted;email:x@example.com", "email:X@example.com", false},
+        {"excluded;email:example.com", "email:x@EXAMPLE.com", false},
+        {"permitted;URI:.example.com", "URI:https://a.example.com/x", true},
+        {"permitted;URI:.example.com", "URI:https://example.com/x", false},
+        {"excluded;URI:example.com", "URI:http://u@example.com:80/", false},
+        {"permitted;IP:192.0.2.0/255.255.255.0", "IP:192.0.2.9", true},
+        {"permitted;IP:192.0.2.0/255.255.255.0", "IP:192.0.3.9", false},
+        {"excluded;IP:192.0.2.0/255.255.255.0", "IP:2001:db8::1", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char constraint[200], name[200];
+        // add_extensions() separates by ';', which stands in the constraint as well.
+        struct line l;
+        make_line(&l, (const struct link[]){{"A", NULL}, {"leaf", NULL}, {NULL, NULL}});
+        X509V3_CTX about;
+        X509V3_set_ctx_nodb(&about);
+        snprintf(constraint, sizeof constraint, "critical,%s", rows[i].constraint);
+        snprintf(name, sizeof name, "subjectAltName=%s", rows[i].name);
+        X509_EXTENSION *one = X509V3_EXT_conf(NULL, &about, "nameConstraints", constraint);
+        assert_non_null(one);
+        X509_add_ext(l.certs[1].cert, one, -1);
+        X509_EXTENSION_free(one);
+        CHECK(X509_sign(l.certs[1].cert, l.certs[0].key, EVP_sha256()) > 0);
+        add_extensions(l.certs[2].cert, l.certs[1].cert, name);
+        CHECK(X509_sign(l.certs[2].cert, l.certs[1].key, EVP_sha256()) > 0);
+        if (is_valid(&l, NULL, NULL) != rows[i].is_valid)
+            fail_msg("%s, %s: %s", rows[i].constraint, rows[i].name,
+                     rows[i].is_valid ? "refused" : "accepted");
+        drop_line(&l);
+    }
+}
+
+// --- CRLs ---
+
+struct crl_recipe {
+    const struct made_cert *issuer;
+    const X509 *revoked; // NULL: none
+    const char *point;   // issuingDistributionPoint as OpenSSL writes it; NULL: none
+    int number, delta;   // delta: the number of the CRL that it is based on; 0: a whole one
+    const X509_NAME *certificate_issuer; // of the entry, in an indirect CRL
+};
+
+// "name:value": a section of its own, because values have commas.
+static void add_point(X509_CRL *crl, const char *point) {
+    char section[400];
+    struct slice value = slice_of(point);
+    struct slice name = slice_cut(&value, ':');
+    X509V3_CTX about;
+    CONF *conf = NCONF_new(NULL);
+    snprintf(section, sizeof section, "[point]\n%.*s = %.*s\n", SLICE_ARGS(name),
+             SLICE_ARGS(value));
+    BIO *in = BIO_new_mem_buf(section, -1);
+    CHECK(NCONF_load_bio(conf, in, NULL) == 1);
+    X509V3_set_ctx(&about, NULL, NULL, NULL, crl, 0);
+    X509V3_set_nconf(&about, conf);
+    X509_EXTENSION *one =
+        X509V3_EXT_nconf_nid(conf, &about, NID_issuing_distribution_point, "critical,@point");
+    if (!one) fail_msg("%s cannot be made", point);
+    CHECK(X509_CRL_add_ext(crl, one, -1) == 1);
+    X509_EXTENSION_free(one);
+    BIO_free(in);
+    NCONF_free(conf);
+}
+
+static X509_CRL *make_crl(const struct crl_recipe *r) {
+    X509_CRL *crl = X509_CRL_new();
+    ASN1_TIME *begin = X509_gmtime_adj(NULL, -3600), *end = X509_gmtime_adj(NULL, 86400);
+    ASN1_INTEGER *number = ASN1_INTEGER_new(), *base = ASN1_INTEGER_new();
+    CHECK(crl && begin && end && number && base);
+    X509_CRL_set_version(crl, X509_CRL_VERSION_2);
+    X509_CRL_set_issuer_name(crl, X509_get_subject_name(r->issuer->cert));
+    X509_CRL_set1_lastUpdate(crl, begin);
+    X509_CRL_set1_nextUpdate(crl, end);
+    ASN1_INTEGER_set(number, r->number);
+    ASN1_INTEGER_set(base, r->delta);
+    CHECK(X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, 0) == 1);
+    if (r->delta) CHECK(X509_CRL_add1_ext_i2d(crl, NID_delta_crl, base, 1, 0) == 1);
+    X509V3_CTX about;
+    X509V3_set_ctx_nodb(&about);
+    X509V3_set_ctx(&about, r->issuer->cert, NULL, NULL, crl, 0);
+    X509_EXTENSION *key = X509V3_EXT_conf_nid(NULL, &about, NID_authority_key_identifier, "keyid");
+    CHECK(key && X509_CRL_add_ext(crl, key, -1) == 1);
+    X509_EXTENSION_free(key);
+    if (r->point) add_point(crl, r->point);
+    if (r->revoked) {
+        X509_REVOKED *entry = X509_REVOKED_new();
+        X509_REVOKED_set_serialNumber(entry, (ASN1_INTEGER *)X509_get0_serialNumber(r->revoked));
+        X509_REVOKED_set_revocationDate(entry, begin);
+        if (r->certificate_issuer) {
+            GENERAL_NAMES *names = GENERAL_NAMES_new();
+            GENERAL_NAME *name = GENERAL_NAME_new();
+            GENERAL_NAME_set0_value(name, GEN_DIRNAME, X509_NAME_dup(r->certificate_issuer));
+            sk_GENERAL_NAME_push(names, name);
+            CHECK(X509_REVOKED_add1_ext_i2d(entry, NID_certificate_issuer, names, 1, 0) == 1);
+            GENERAL_NAMES_free(names);
+        }
+        CHECK(X509_CRL_add0_revoked(crl, entry) == 1);
+    }
+    X509_CRL_sort(crl);
+    CHECK(X509_CRL_sign(crl, r->issuer->key, EVP_sha256()) > 0);
+    ASN1_TIME_free(begin);
+    ASN1_TIME_free(end);
+    ASN1_INTEGER_free(number);
+    ASN1_INTEGER_free(base);
+    // Read again, so that what OpenSSL keeps of extensions is there.
+    unsigned char *der = NULL;
+    int len = i2d_X509_CRL(crl, &der);
+    X509_CRL_free(crl);
+    const unsigned char *at = der;
+    crl = d2i_X509_CRL(NULL, &at, len);
+    CHECK(crl);
+    OPENSSL_free(der);
+    return crl;
+}
+
+static bool with_crls(struct line *l, const struct made_cert *helper, size_t count,
+                      const struct crl_recipe *recipes) {
+    STACK_OF(X509_CRL) *crls = sk_X509_CRL_new_null();
+    for (size_t i = 0; i < count; i++) sk_X509_CRL_push(crls, make_crl(&recipes[i]));
+    bool is_good = is_valid(l, crls, helper);
+    sk_X509_CRL_pop_free(crls, X509_CRL_free);
+    return is_good;
+}
+#define WITH(l, helper, ...)                                                                       \
+    with_crls(l, helper, sizeof((struct crl_recipe[]){__VA_ARGS__}) / sizeof(struct crl_recipe),   \
+              (struct crl_recipe[]){__VA_ARGS__})
+
+static void add_crl_issuer(X509 *cert, const X509_NAME *issuer) {
+    CRL_DIST_POINTS *points = sk_DIST_POINT_new_null();
+    DIST_POINT *point = DIST_POINT_new();
+    GENERAL_NAME *name = GENERAL_NAME_new();
+    point->CRLissuer = GENERAL_NAMES_new();
+    GENERAL_NAME_set0_value(name, GEN_DIRNAME, X509_NAME_dup(issuer));
+    sk_GENERAL_NAME_push(point->CRLissuer, name);
+    sk_DIST_POINT_push(points, point);
+    CHECK(X509_add1_ext_i2d(cert, NID_crl_distribution_points, points, 0, 0) == 1);
+    CRL_DIST_POINTS_free(points);
+}
+
+static void every_certificate_needs_a_crl_that_covers_it(void **state) {
+    struct line l;
+    (void)state;
+    make_line(&l, (const struct link[]){{"A", NULL}, {"leaf", NULL}, {NULL, NULL}});
+    const struct made_cert *anchor = &l.certs[0], *ca = &l.certs[1];
+    const X509 *leaf = l.certs[2].cert;
+    assert_true(WITH(&l, NULL, {anchor, .number = 1}, {ca, .number = 1}));
+    assert_false(WITH(&l, NULL, {anchor, .number = 1}));
+    assert_false(WITH(&l, NULL, {anchor, .number = 1}, {ca, leaf, .number = 1}));
+    assert_false(WITH(&l, NULL, {anchor, ca->cert, .number = 1}, {ca, .number = 1}));
+    // For CAs only, for users only, for attributes only.
+    assert_false(WITH(&l, NULL, {anchor, .number = 1}, {ca, .point = "onlyCA:TRUE", .number = 1}));
+    assert_true(WITH(&l, NULL, {anchor, .number = 1}, {ca, .point = "onlyuser:TRUE", .number = 1}));
+    assert_false(
+        WITH(&l, NULL, {anchor, .point = "onlyuser:TRUE", .number = 1}, {ca, .number = 1}));
+    assert_false(WITH(&l, NULL, {anchor, .number = 1}, {ca, .point = "onlyAA:TRUE", .number = 1}));
+    drop_line(&l);
+}
+
+static void reasons_and_distribution_points_must_fit(void **state) {
+    static const char has_point[] = "crlDistributionPoints=URI:http://c.example/1";
+    struct line l;
+    (void)state;
+    make_line(&l, (const struct link[]){{"A", NULL}, {"leaf", has_point}, {NULL, NULL}});
+    const struct made_cert *anchor = &l.certs[0], *ca = &l.certs[1];
+    const X509 *leaf = l.certs[2].cert;
+    assert_true(WITH(&l, NULL, {anchor, .number = 1},
+                     {ca, .point = "fullname:URI:http://c.example/1", .number = 1}));
+    assert_false(WITH(&l, NULL, {anchor, .number = 1},
+                      {ca, .point = "fullname:URI:http://c.example/2", .number = 1}));
+    // Some reasons are not all.
+    assert_false(WITH(&l, NULL, {anchor, .number = 1},
+                      {ca, .point = "onlysomereasons:keyCompromise,CACompromise", .number = 1}));
+    assert_true(WITH(&l, NULL, {anchor, .number = 1},
+                     {ca, .point = "onlysomereasons:keyCompromise,CACompromise", .number = 1},
+                     {ca,
+                      .point = "onlysomereasons:affiliationChanged,superseded,cessationOfOperation,"
+                               "certificateHold,privilegeWithdrawn,AACompromise",
+                      .number = 2}));
+    assert_false(
+        WITH(&l, NULL, {anchor, .number = 1},
+             {ca, .point = "onlysomereasons:keyCompromise,CACompromise", .number = 1},
+             {ca, leaf,
+              .point = "onlysomereasons:affiliationChanged,superseded,cessationOfOperation,"
+                       "certificateHold,privilegeWithdrawn,AACompromise",
+              .number = 2}));
+    drop_line(&l);
+}
+
+static void a_delta_crl_adds_to_the_one_that_it_is_based_on(void **state) {
+    struct line l;
+    (void)state;
+    make_line(&l, (const struct link[]){
+                      {"A", NULL}, {"leaf", "freshestCRL=URI:http://c.example/d"}, {NULL, NULL}});
+    const struct made_cert *anchor = &l.certs[0], *ca = &l.certs[1];
+    const X509 *leaf = l.certs[2].cert;
+    assert_true(
+        WITH(&l, NULL, {anchor, .number = 1}, {ca, .number = 5}, {ca, .number = 6, .delta = 5}));
+    assert_false(WITH(&l, NULL, {anchor, .number = 1}, {ca, .number = 5},
+                      {ca, leaf, .number = 6, .delta = 5}));
+    assert_false(WITH(&l, NULL, {anchor, .number = 1}, {ca, .number = 6, .delta = 5}));
+    drop_line(&l);
+}
+
+static void crls_may_be_signed_by_a_new_key_of_the_same_ca(void **state) {
+    struct line l;
+    (void)state;
+    make_line(&l, (const struct link[]){{"A", NULL}, {"leaf", NULL}, {NULL, NULL}});
+    const struct made_cert *anchor = &l.certs[0];
+    const X509 *leaf = l.certs[2].cert;
+    // The CA's new key, certified by the anchor under the same name (key rollover).
+    struct made_cert rolled =
+        make_cert(&(struct cert_recipe){.subject = "A", .is_ca = true, .issuer = anchor});
+    assert_true(WITH(&l, &rolled, {anchor, .number = 1}, {&rolled, .number = 1}));
+    assert_false(WITH(&l, &rolled, {anchor, .number = 1}, {&rolled, leaf, .number = 1}));
+    struct made_cert stranger = make_ca("A", NULL, NULL, NULL);
+    assert_false(WITH(&l, &stranger, {anchor, .number = 1}, {&stranger, .number = 1}));
+    drop_line(&l);
+    drop_cert(&rolled);
+    drop_cert(&stranger);
+}
+
+// The leaf's distribution point names another issuer of CRLs; its entries say whose certificates they mean.
+static void an_indirect_crl_counts_where_the_certificate_names_its_issuer(void **state) {
+    struct line l;
+    (void)state;
+    make_line(&l, (const struct link[]){{"A", NULL}, {"leaf", NULL}, {NULL, NULL}});
+    const struct made_cert *anchor = &l.certs[0], *ca = &l.certs[1];
+    X509 *leaf = l.certs[2].cert;
+    struct made_cert signer =
+        make_cert(&(struct cert_recipe){.subject = "CRLs", .is_ca = true, .issuer = anchor});
+    add_crl_issuer(leaf, X509_get_subject_name(signer.cert));
+    CHECK(X509_sign(leaf, ca->key, EVP_sha256()) > 0);
+    const X509_NAME *ours = X509_get_subject_name(ca->cert);
+    const X509_NAME *others = X509_get_subject_name(anchor->cert);
+    assert_true(WITH(&l, &signer, {anchor, .number = 1},
+                     {&signer, .point = "indirectCRL:TRUE", .number = 1}));
+    assert_false(WITH(&l, &signer, {anchor, .number = 1}, {&signer, .number = 1}));
+    assert_false(
+        WITH(&l, &signer, {anchor, .number = 1},
+             {&signer, leaf, "indirectCRL:TRUE", .number = 1, .certificate_issuer = ours}));
+    assert_true(
+        WITH(&l, &signer, {anchor, .number = 1},
+             {&signer, leaf, "indirectCRL:TRUE", .number = 1, .certificate_issuer = others}));
+    drop_cert(&signer);
+    drop_line(&l);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(where_a_policy_is_required_the_path_needs_one_in_common),
+        cmocka_unit_test(mappings_and_any_policy_can_be_inhibited),
+        cmocka_unit_test(self_issued_certificates_take_no_part_of_a_path_length),
+        cmocka_unit_test(name_constraints_hold_in_every_form),
+        cmocka_unit_test(every_certificate_needs_a_crl_that_covers_it),
+        cmocka_unit_test(reasons_and_distribution_points_must_fit),
+        cmocka_unit_test(a_delta_crl_adds_to_the_one_that_it_is_based_on),
+        cmocka_unit_test(crls_may_be_signed_by_a_new_key_of_the_same_ca),
+        cmocka_unit_test(an_indirect_crl_counts_where_the_certificate_names_its_issuer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
