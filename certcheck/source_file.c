@@ -2,9 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "certcheck/target_parts.h"
 #include "core/check.h"
@@ -15,6 +18,7 @@
 #define PATH_BYTES_MAX 4096
 
 static void load(struct targets *t, struct target *one, struct slice content);
+static const char *read_all(int fd, struct text *content);
 static int is_shown(const struct dirent *entry);
 static bool is_file(const char *path);
 
@@ -26,6 +30,36 @@ void source_add_file(struct targets *t, const char *path) {
         load(t, one, content);
     else
         text_printf(&one->problems, "%s\n", why);
+}
+
+// Read to its end, or as much as a file may have and one byte more.
+void source_add_input(struct targets *t, const char *path) {
+    struct target *one = targets_add_new(t, TARGET_FILE, path);
+    bool is_stdin = strcmp(path, "-") == 0;
+    int fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    struct text content;
+    text_init(&content, FILES_ONE_MAX + 1);
+    const char *why = fd < 0 ? strerror(errno) : read_all(fd, &content);
+    if (fd >= 0) close(fd);
+    if (why)
+        text_printf(&one->problems, "%s: %s\n", is_stdin ? "standard input" : path, why);
+    else
+        load(t, one, text_slice(&content));
+    if (content.at) explicit_bzero(content.at, content.len); // there may be a key in it
+    text_fini(&content);
+}
+
+// NULL, or why not.
+static const char *read_all(int fd, struct text *content) {
+    char piece[65536];
+    ssize_t n;
+    while ((n = read(fd, piece, sizeof piece)) != 0) {
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return strerror(errno);
+        text_add(content, (struct slice){piece, (size_t)n});
+        if (content->len > FILES_ONE_MAX) return "larger than 32 MiB";
+    }
+    return NULL;
 }
 
 // By name, not what lies deeper.

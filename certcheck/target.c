@@ -3,6 +3,7 @@
 
 #include "certcheck/target_parts.h"
 
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -11,13 +12,16 @@
 
 #define PROBLEMS_BYTES_MAX 16384
 
+static bool is_file_name(const char *word);
 static void free_target(struct target *t);
-static char *copy_string(const char *s);
 
 struct targets *targets_new(const struct target_conf *conf) {
     struct targets *t = calloc(1, sizeof *t);
     CHECK(t);
     *t = (struct targets){.conf = conf, .files = files_new()};
+    t->today = OSSL_PROVIDER_load(NULL, "default"); // the other one alone would take its place
+    t->legacy = OSSL_PROVIDER_load(NULL, "legacy");
+    ERR_clear_error();
     return t;
 }
 
@@ -26,16 +30,35 @@ void targets_free(struct targets *t) {
     for (size_t i = 0; i < t->count; i++) free_target(t->list[i]);
     free(t->list);
     files_free(t->files);
+    if (t->legacy) OSSL_PROVIDER_unload(t->legacy);
+    if (t->today) OSSL_PROVIDER_unload(t->today);
     free(t);
 }
 
+// What is there wins; a name that only a file can have is one that is missing.
 void targets_add(struct targets *t, const char *word) {
     struct stat st;
     bool is_there = stat(word, &st) == 0;
-    if (is_there && S_ISDIR(st.st_mode))
+    if (strcmp(word, "-") == 0 || (is_there && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+        source_add_input(t, word);
+    else if (is_there && S_ISDIR(st.st_mode))
         source_add_directory(t, word);
+    else if (!is_there && !is_file_name(word) && source_is_live(word))
+        source_add_live(t, word);
     else
         source_add_file(t, word);
+}
+
+static bool is_file_name(const char *word) {
+    static const char *const ends[] = {".pem",   ".crt", ".cer", ".cert", ".der", ".key",
+                                       ".chain", ".p7b", ".p7c", ".p7s",  ".p12", ".pfx"};
+    size_t len = strlen(word);
+    if (strncmp(word, "https://", 8) == 0) return false;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t end = strlen(ends[i]);
+        if (len > end && strcasecmp(word + len - end, ends[i]) == 0) return true;
+    }
+    return strchr(word, '/') != NULL || word[0] == '-';
 }
 
 size_t targets_count(const struct targets *t) {
@@ -61,7 +84,7 @@ struct target *targets_add_new(struct targets *t, enum target_kind kind, const c
     struct target *one = calloc(1, sizeof *one);
     CHECK(one);
     *one = (struct target){.kind = kind,
-                           .name = copy_string(name),
+                           .name = target_copy_string(name),
                            .sent = sk_X509_new_null(),
                            .extra = sk_X509_new_null()};
     CHECK(one->sent && one->extra);
@@ -79,7 +102,7 @@ void target_add_host(struct target *t, const char *name) {
     }
     t->hosts = realloc(t->hosts, (t->host_count + 1) * sizeof *t->hosts);
     CHECK(t->hosts);
-    t->hosts[t->host_count++] = copy_string(host);
+    t->hosts[t->host_count++] = target_copy_string(host);
 }
 
 static void free_target(struct target *t) {
@@ -89,18 +112,23 @@ static void free_target(struct target *t) {
     for (size_t i = 0; i < t->host_count; i++) free(t->hosts[i]);
     free(t->hosts);
     text_fini(&t->problems);
-    free(t->live.address);
-    free(t->live.sni);
-    free(t->live.starttls);
-    free(t->live.tls_version);
-    free(t->live.cipher);
-    free(t->live.signature);
-    free(t->live.probes);
+    target_live_fini(&t->live);
     free(t->name);
     free(t);
 }
 
-static char *copy_string(const char *s) {
+void target_live_fini(struct target_live *live) {
+    free(live->address);
+    free(live->sni);
+    free(live->starttls);
+    free(live->tls_version);
+    free(live->cipher);
+    free(live->signature);
+    free(live->probes);
+    *live = (struct target_live){0};
+}
+
+char *target_copy_string(const char *s) {
     char *copy = strdup(s);
     CHECK(copy);
     return copy;

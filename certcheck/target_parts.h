@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <openssl/provider.h>
+
 #include "certcheck/target.h"
 #include "core/files.h"
 
@@ -11,6 +13,8 @@
 struct targets {
     const struct target_conf *conf;
     struct files *files;
+    OSSL_PROVIDER *today,
+        *legacy; // algorithms: RC2 is what many a PKCS#12 file is still encrypted with
     struct target **list;
     size_t count;
 };
@@ -19,6 +23,14 @@ struct targets {
 struct target *targets_add_new(struct targets *t, enum target_kind kind, const char *name);
 void target_add_host(struct target *t, const char *name); // one that no host can have is a problem
 
+void target_live_fini(struct target_live *live);
+char *target_copy_string(const char *s);
+
 // source_file.c
 void source_add_file(struct targets *t, const char *path);
 void source_add_directory(struct targets *t, const char *path);
+void source_add_input(struct targets *t, const char *path); // a pipe; "-": standard input
+
+// source_live.c
+bool source_is_live(const char *word); // has the form of host[:port]
+void source_add_live(struct targets *t, const char *word);

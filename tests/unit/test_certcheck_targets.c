@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <openssl/pkcs12.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "certcheck/password.h"
 #include "certcheck/target.h"
 #include "core/check.h"
 #include "tests/unit/test_certs.h"
@@ -104,11 +106,90 @@ static void what_is_not_there_is_a_target_with_a_problem(void **state) {
     targets_free(t);
 }
 
+static void standard_input_and_pipes_are_read_to_their_end(void **state) {
+    struct text pem;
+    int ends[2], kept = dup(STDIN_FILENO);
+    char path[40];
+    (void)state;
+    text_init(&pem, 100000);
+    add_cert_pem(&pem, &leaf);
+    for (int i = 0; i < 2; i++) {
+        CHECK(pipe(ends) == 0);
+        CHECK(write(ends[1], pem.at, pem.len) == (ssize_t)pem.len && close(ends[1]) == 0);
+        snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+        if (i == 0) dup2(ends[0], STDIN_FILENO);
+        struct targets *t = targets_new(&(struct target_conf){0});
+        targets_add(t, i == 0 ? "-" : path);
+        assert_int_equal(sk_X509_num(targets_at(t, 0)->sent), 1);
+        assert_int_equal(targets_at(t, 0)->problems.len, 0);
+        targets_free(t);
+        close(ends[0]);
+    }
+    dup2(kept, STDIN_FILENO);
+    close(kept);
+    text_fini(&pem);
+}
+
+// As Windows and OpenSSL before 3.0 wrote them: certificates with RC2-40, the key with 3DES.
+static void an_old_pkcs12_file_is_opened_with_the_password_of_a_file(void **state) {
+    struct text said;
+    char *password;
+    (void)state;
+    text_init(&said, 1000);
+    assert_true(password_read(write_file("password", SLICE("secret\r\nmore\n")), &password, &said));
+    assert_string_equal(password, "secret");
+    struct target_conf conf = {.password = password};
+    struct targets *t = targets_new(&conf); // which knows the old algorithms
+    PKCS12 *p = PKCS12_create("secret", "a", leaf.key, leaf.cert, NULL,
+                              NID_pbe_WithSHA1And3_Key_TripleDES_CBC,
+                              NID_pbe_WithSHA1And40BitRC2_CBC, 10, 10, 0);
+    unsigned char *der = NULL;
+    int len = i2d_PKCS12(p, &der);
+    CHECK(len > 0);
+    targets_add(t, write_file("old.p12", (struct slice){(char *)der, (size_t)len}));
+    struct target *one = targets_at(t, 0);
+    assert_string_equal(text_string(&one->problems), "");
+    assert_int_equal(sk_X509_num(one->sent), 1);
+    assert_int_equal(X509_check_private_key(leaf.cert, one->key), 1);
+    OPENSSL_free(der);
+    PKCS12_free(p);
+    targets_free(t);
+    password_free(password);
+    drop_file("old.p12");
+    drop_file("password");
+    assert_false(password_read("/nonexistent/p", &password, &said));
+    assert_non_null(strstr(text_string(&said), "/nonexistent/p: No such file"));
+    setenv(PASSWORD_VARIABLE, "other", 1);
+    assert_true(password_read(NULL, &password, &said));
+    assert_string_equal(password, "other");
+    password_free(password);
+    unsetenv(PASSWORD_VARIABLE);
+    assert_true(password_read(NULL, &password, &said));
+    assert_null(password);
+    text_fini(&said);
+}
+
+// 100 MB of nothing: refused by its size before it is read.
+static void a_huge_file_is_refused_by_its_size(void **state) {
+    const char *path = write_file("huge.pem", SLICE("x"));
+    (void)state;
+    CHECK(truncate(path, 100 << 20) == 0);
+    struct targets *t = targets_new(&(struct target_conf){0});
+    targets_add(t, path);
+    assert_non_null(
+        strstr(text_string(&targets_at(t, 0)->problems), "huge.pem: larger than 32 MiB"));
+    targets_free(t);
+    drop_file("huge.pem");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_one_target_with_its_certificates_in_order),
         cmocka_unit_test(a_directory_is_a_target_for_each_file_by_name),
         cmocka_unit_test(what_is_not_there_is_a_target_with_a_problem),
+        cmocka_unit_test(standard_input_and_pipes_are_read_to_their_end),
+        cmocka_unit_test(an_old_pkcs12_file_is_opened_with_the_password_of_a_file),
+        cmocka_unit_test(a_huge_file_is_refused_by_its_size),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

@@ -1,0 +1,212 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "certcheck/link.h"
+#include "certcheck/probe.h"
+#include "certcheck/starttls.h"
+#include "certcheck/target_parts.h"
+#include "core/check.h"
+#include "core/hostname.h"
+#include "tls/certificate.h"
+
+// Certificates of a server, as it sends them to each kind of client. A chain that came to several probes is one target.
+
+#define DEFAULT_TIMEOUT_MS 10000
+#define HTTPS_PORT         443
+
+// Where to ask.
+struct place {
+    char host[HOSTNAME_MAX + 3]; // normalised, without brackets
+    int port;
+    const struct starttls *starttls; // NULL: none
+    char sni[HOSTNAME_MAX + 1];      // normalised; empty: none
+};
+
+static bool choose_protocol(const struct targets *t, const char *word, struct place *p,
+                            struct text *why);
+static bool split(const char *word, struct slice *host, int *port);
+static void ask(struct targets *t, const char *word, const struct place *p);
+static bool ask_once(const struct targets *t, const struct place *p, const struct probe *probe,
+                     STACK_OF(X509) * *sent, struct target_live *live, bool *is_reached,
+                     struct text *why);
+static void take(struct targets *t, size_t first, const char *word, const struct place *p,
+                 const struct probe *probe, STACK_OF(X509) * sent, struct target_live *live);
+static bool is_same_chain(const STACK_OF(X509) * a, const STACK_OF(X509) * b);
+static void add_probe(struct target *one, const char *name);
+static void tell_apart(struct targets *t, size_t first);
+static const char *kind_name(const struct target *one);
+
+bool source_is_live(const char *word) {
+    struct slice host;
+    int port;
+    char name[HOSTNAME_MAX + 1];
+    return split(word, &host, &port) && hostname_normalise(host, name) > 0;
+}
+
+void source_add_live(struct targets *t, const char *word) {
+    struct place p;
+    struct text why;
+    text_init(&why, 600);
+    if (choose_protocol(t, word, &p, &why)) {
+        ask(t, word, &p);
+    } else {
+        struct target *one = targets_add_new(t, TARGET_LIVE, word);
+        text_printf(&one->problems, "%s: %s\n", word, text_string(&why));
+    }
+    text_fini(&why);
+}
+
+static bool choose_protocol(const struct targets *t, const char *word, struct place *p,
+                            struct text *why) {
+    struct slice host;
+    char name[HOSTNAME_MAX + 1];
+    *p = (struct place){.port = -1};
+    if (!split(word, &host, &p->port) || hostname_normalise(host, name) == 0) {
+        text_add(why, SLICE("neither a file nor host[:port]"));
+        return false;
+    }
+    size_t len = strlen(name);
+    bool has_brackets = name[0] == '['; // of an IPv6 address
+    snprintf(p->host, sizeof p->host, "%.*s", (int)(has_brackets ? len - 2 : len),
+             has_brackets ? name + 1 : name);
+    if (t->conf->starttls && !(p->starttls = starttls_find(t->conf->starttls))) {
+        text_printf(why, "there is no STARTTLS for \"%.40s\" (but for ", t->conf->starttls);
+        starttls_add_names(why);
+        text_add_char(why, ')');
+        return false;
+    }
+    if (p->port < 0) p->port = p->starttls ? starttls_port(p->starttls) : HTTPS_PORT;
+    if (!p->starttls) p->starttls = starttls_of_port(p->port);
+    const char *sni = t->conf->sni ? t->conf->sni : p->host;
+    if (*sni == '\0' || hostname_normalise(slice_of(sni), p->sni) > 0) return true;
+    text_printf(why, "no host can have the name \"%.200s\" (--sni)", sni);
+    return false;
+}
+
+// "a.example", "a.example:8443", "[::1]:8443", "::1", "https://a.example/any"; port -1: none is said.
+static bool split(const char *word, struct slice *host, int *port) {
+    struct slice rest = slice_of(word);
+    uint64_t n;
+    *port = -1;
+    if (slice_starts_with(rest, SLICE("https://"))) {
+        rest = slice_skip(rest, 8);
+        rest = slice_cut(&rest, '/');
+    }
+    ptrdiff_t bracket = slice_find(rest, ']'), colon = slice_find(rest, ':');
+    size_t after = bracket >= 0 ? (size_t)bracket + 1 : colon >= 0 ? (size_t)colon : rest.len;
+    bool is_bare_v6 =
+        bracket < 0 && colon >= 0 && slice_find(slice_skip(rest, (size_t)colon + 1), ':') >= 0;
+    if (is_bare_v6) after = rest.len;
+    *host = (struct slice){rest.at, after};
+    rest = slice_skip(rest, after);
+    if (rest.len == 0) return host->len > 0;
+    if (rest.at[0] != ':' || !slice_to_u64(slice_skip(rest, 1), &n) || n == 0 || n > 65535)
+        return false;
+    *port = (int)n;
+    return host->len > 0;
+}
+
+// What fails before TLS will fail again: then one problem is enough. What fails in TLS is a kind of certificate that is not there, unless all do.
+static void ask(struct targets *t, const char *word, const struct place *p) {
+    size_t first = t->count;
+    struct text why;
+    text_init(&why, 600);
+    bool is_reached = true;
+    for (size_t i = 0; probes[i] && is_reached; i++) {
+        STACK_OF(X509) *sent = NULL;
+        struct target_live live = {0};
+        struct text reason;
+        text_init(&reason, 600);
+        if (ask_once(t, p, probes[i], &sent, &live, &is_reached, &reason))
+            take(t, first, word, p, probes[i], sent, &live);
+        else if (why.len == 0)
+            text_add(&why, text_slice(&reason));
+        text_fini(&reason);
+    }
+    if (t->count == first) {
+        struct target *none = targets_add_new(t, TARGET_LIVE, word);
+        text_printf(&none->problems, "%s: %s\n", word, text_string(&why));
+    }
+    tell_apart(t, first);
+    text_fini(&why);
+}
+
+static bool ask_once(const struct targets *t, const struct place *p, const struct probe *probe,
+                     STACK_OF(X509) * *sent, struct target_live *live, bool *is_reached,
+                     struct text *why) {
+    unsigned timeout_ms = t->conf->timeout_ms > 0 ? t->conf->timeout_ms : DEFAULT_TIMEOUT_MS;
+    struct link l;
+    *is_reached =
+        link_open(&l, p->host, p->port, timeout_ms, why) &&
+        (!p->starttls || starttls_ask(p->starttls, &l, p->sni[0] ? p->sni : p->host, why));
+    bool is_good = *is_reached && probe_run(probe, &l, p->sni, sent, live, why);
+    if (is_good) {
+        live->address = target_copy_string(l.peer);
+        live->sni = p->sni[0] ? target_copy_string(p->sni) : NULL;
+        live->starttls = p->starttls ? target_copy_string(starttls_name(p->starttls)) : NULL;
+    } else if (*is_reached && link_is_late(&l)) {
+        *is_reached = false; // who is silent once is silent again
+    }
+    link_close(&l);
+    return is_good;
+}
+
+static void take(struct targets *t, size_t first, const char *word, const struct place *p,
+                 const struct probe *probe, STACK_OF(X509) * sent, struct target_live *live) {
+    for (size_t i = first; i < t->count; i++) {
+        if (!is_same_chain(t->list[i]->sent, sent)) continue;
+        add_probe(t->list[i], probe_name(probe));
+        sk_X509_pop_free(sent, X509_free);
+        target_live_fini(live);
+        return;
+    }
+    struct target *one = targets_add_new(t, TARGET_LIVE, word);
+    sk_X509_pop_free(one->sent, X509_free);
+    target_live_fini(&one->live);
+    one->sent = sent;
+    one->live = *live;
+    add_probe(one, probe_name(probe));
+    if (!t->conf->host) target_add_host(one, p->sni[0] ? p->sni : p->host);
+}
+
+static bool is_same_chain(const STACK_OF(X509) * a, const STACK_OF(X509) * b) {
+    bool is_same = sk_X509_num(a) == sk_X509_num(b);
+    for (int i = 0; is_same && i < sk_X509_num(a); i++)
+        is_same = X509_cmp(sk_X509_value(a, i), sk_X509_value(b, i)) == 0;
+    return is_same;
+}
+
+static void add_probe(struct target *one, const char *name) {
+    struct text all;
+    text_init(&all, 200);
+    if (one->live.probes) text_printf(&all, "%s, ", one->live.probes);
+    text_add(&all, slice_of(name));
+    free(one->live.probes);
+    one->live.probes = target_copy_string(text_string(&all));
+    text_fini(&all);
+}
+
+// By the kind of key, and where that is the same for two of them, by who gets it.
+static void tell_apart(struct targets *t, size_t first) {
+    for (size_t i = first; t->count - first > 1 && i < t->count; i++) {
+        struct target *one = t->list[i];
+        bool is_alone = true;
+        char name[400];
+        for (size_t k = first; k < t->count; k++)
+            is_alone = is_alone && (k == i || strcmp(kind_name(t->list[k]), kind_name(one)) != 0);
+        snprintf(name, sizeof name, "%.300s (%s)", one->name,
+                 is_alone ? kind_name(one) : one->live.probes);
+        free(one->name);
+        one->name = target_copy_string(name);
+    }
+}
+
+static const char *kind_name(const struct target *one) {
+    static const char *const names[] = {
+        [KEY_RSA] = "RSA", [KEY_ECDSA] = "ECDSA", [KEY_EDDSA] = "EdDSA", [KEY_OTHER] = "other"};
+    const X509 *leaf = sk_X509_value(one->sent, 0);
+    return leaf ? names[certificate_key_kind(leaf)] : "none";
+}
