@@ -23,13 +23,17 @@ static size_t rules_of(const void *config, struct slice name);
 static bool was_good(const struct files *old, const struct tls_identity_conf *identity);
 static void restore(struct files *files, const struct files *old, const char *path);
 static bool has_path(const char *const *paths, size_t count, const char *path);
-static const struct site *site_without(const struct config *config, const struct files *old,
+static const struct site *site_without(const struct certificates *c, const struct files *old,
                                        const char *path, const struct tls_server *server);
 
-void certificates_init(struct certificates *c, const struct config *config) {
+void certificates_init(struct certificates *c, const struct config *config, struct files *files,
+                       struct text *problems) {
+    const char *chain_dir = config->tls.chain_dir;
     size_t count = 0;
     for (size_t i = 0; i < config->site_count; i++) count += config->sites[i]->tls_count;
     *c = (struct certificates){.config = config};
+    c->label = label_new(&config->tls.place, "tls", NULL);
+    if (chain_dir) c->chains = tls_chains_new(files, chain_dir, c->label, problems);
     c->at = calloc(count ? count : 1, sizeof *c->at);
     CHECK(c->at);
     for (size_t i = 0; i < config->site_count; i++) {
@@ -40,14 +44,15 @@ void certificates_init(struct certificates *c, const struct config *config) {
                 .key = site->tls[k].key,
                 .site = site->name,
                 .label = label_new(&site->tls[k].place, "site", site->name),
+                .chains = c->chains,
                 .allows_weak = site->tls[k].weak == WEAK_WARN,
             };
     }
-    c->label = label_new(&config->tls.place, "tls", NULL);
     list_rules(c);
 }
 
 void certificates_fini(struct certificates *c) {
+    tls_chains_free(c->chains);
     for (size_t i = 0; i < c->count; i++) free((char *)c->at[i].label);
     free(c->label);
     free(c->at);
@@ -72,7 +77,8 @@ char *label_new(const struct place *place, const char *word, const char *name) {
 
 struct tls_server_conf certificates_conf(const struct certificates *c, void *ticket_keys) {
     const struct tls_conf *tls = &c->config->tls;
-    return (struct tls_server_conf){.certificates = tls->certificates,
+    return (struct tls_server_conf){.chains = c->chains,
+                                    .certificates = tls->certificates,
                                     .label = c->label,
                                     .identities = c->at,
                                     .identity_count = c->count,
@@ -127,8 +133,10 @@ void certificates_keep_old(const struct certificates *c, struct files *files,
     const char *const *paths;
     size_t count = files_glob(files, pattern, &paths);
     for (size_t i = 0; i < count; i++)
-        keep_old(files, old, &(struct tls_identity_conf){.cert = paths[i], .label = c->label},
-                 problems);
+        keep_old(
+            files, old,
+            &(struct tls_identity_conf){.cert = paths[i], .chains = c->chains, .label = c->label},
+            problems);
 }
 
 static void keep_old(struct files *files, const struct files *old,
@@ -211,7 +219,7 @@ bool certificates_keep_gone(const struct certificates *c, struct files *files,
     for (size_t i = 0; i < count; i++) {
         size_t there_count = files_glob(files, pattern, &there);
         if (has_path(there, there_count, paths[i])) continue;
-        const struct site *site = site_without(c->config, old, paths[i], server);
+        const struct site *site = site_without(c, old, paths[i], server);
         if (!site) continue;
         restore(files, old, paths[i]);
         files_add_match(files, pattern, paths[i]);
@@ -231,9 +239,10 @@ static bool has_path(const char *const *paths, size_t count, const char *path) {
 }
 
 // A site that this old file has a certificate for and that `server` has none for. NULL: none.
-static const struct site *site_without(const struct config *config, const struct files *old,
+static const struct site *site_without(const struct certificates *c, const struct files *old,
                                        const char *path, const struct tls_server *server) {
-    struct tls_identity_conf identity = {.cert = path};
+    const struct config *config = c->config;
+    struct tls_identity_conf identity = {.cert = path, .chains = c->chains};
     if (!was_good(old, &identity)) return NULL;
     struct files *scratch = files_new();
     struct text unused;

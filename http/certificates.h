@@ -11,12 +11,15 @@
 // The certificates that the sites of a route file name, and what is asked of clients'. Strings are the config's but for the labels.
 struct certificates {
     const struct config *config;
-    char *label; // of the word tls
+    char *label;               // of the word tls
+    struct tls_chains *chains; // of chain_dir; NULL: none
     struct tls_identity_conf *at;
     size_t count;
     struct tls_client_rules *client_rules; // by number, as the config has them
 };
-void certificates_init(struct certificates *c, const struct config *config);
+// What is wrong with chain_dir is said in `problems`. The files must outlive it.
+void certificates_init(struct certificates *c, const struct config *config, struct files *files,
+                       struct text *problems);
 void certificates_fini(struct certificates *c);
 
 // "FILE:LINE: WORD "NAME": ", in front of what is said of it; the caller frees. NULL: of nothing that was declared.

@@ -61,7 +61,7 @@ static bool build_tls(struct generation *g, const struct files *old, void *ticke
     struct certificates named;
     struct text said;
     text_init(&said, PROBLEMS_MAX);
-    certificates_init(&named, g->config);
+    certificates_init(&named, g->config, g->files, problems);
     struct tls_server_conf conf = certificates_conf(&named, ticket_keys);
     if (old) certificates_keep_old(&named, g->files, old, problems);
     g->tls = tls_server_new(g->files, &conf, &said);

@@ -36,6 +36,7 @@ struct listen_conf {
 
 struct tls_conf {
     struct place place;
+    char *chain_dir;    // directory with intermediate certificates, or NULL
     char *certificates; // directory with *.pem, or NULL
     // The certificate for names without one (and clients without SNI); NULL: the first site's.
     char *default_name;

@@ -202,6 +202,7 @@ static int word_tls(lua_State *L) {
     struct tls_conf *tls = &l->config->tls;
     read_once(L, "tls", &l->tls, &TLS_SETTINGS, tls);
     tls->place = place_of(&l->tls);
+    if (tls->chain_dir) tls->chain_dir = loader_beside(l, tls->chain_dir);
     if (tls->certificates) tls->certificates = loader_beside(l, tls->certificates);
     if (tls->clients.ca) tls->clients.ca = loader_beside(l, tls->clients.ca);
     if (tls->clients.crl) tls->clients.crl = loader_beside(l, tls->clients.crl);

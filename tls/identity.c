@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/log.h"
 #include "tls/chain/serve.h"
+#include "tls/chains.h"
 #include "tls/pem.h"
 
 #define WHY_BYTES_MAX      1000
@@ -31,7 +32,10 @@ static bool has_its_key(const struct identity *id, const struct pem *pem, const 
 static bool is_in_time(const X509 *cert, struct text *why);
 static bool is_strong(const struct identity *id, struct text *why);
 static bool is_chain_in_time(const struct identity *id, struct text *why);
-static void note_chain(struct identity *id, const struct pem *pem);
+static STACK_OF(X509) * complete_chain(const struct identity *id, const struct pem *pem,
+                                       const struct tls_chains *chains);
+static void note_chain(struct identity *id, const struct pem *pem, const struct tls_chains *chains);
+static int note_added(struct identity *id, const struct pem *pem, const struct tls_chains *chains);
 static X509 *issuer_of(X509 *cert, const STACK_OF(X509) * pool, const STACK_OF(X509) * used);
 static bool has(const STACK_OF(X509) * certs, const X509 *cert);
 static int merit_of(const X509 *cert);
@@ -56,7 +60,7 @@ static bool load(struct identity *id, struct files *files, const struct tls_iden
     text_init(&why, WHY_BYTES_MAX);
     bool is_read = read_files(id, files, conf, &pem, problems);
     bool is_good = is_read && is_fit(id, &pem, conf, &why);
-    if (is_good) note_chain(id, &pem);
+    if (is_good) note_chain(id, &pem, conf->chains);
     if (is_read && !is_good) text_printf(problems, "%s: %s\n", conf->cert, text_string(&why));
     text_fini(&why);
     pem_fini(&pem);
@@ -144,7 +148,7 @@ static bool is_fit(struct identity *id, const struct pem *pem, const struct tls_
     }
     id->key = pem->key;
     EVP_PKEY_up_ref(id->key);
-    id->chain = identity_order_chain(id->leaf, pem->certificates);
+    id->chain = complete_chain(id, pem, conf->chains);
     id->is_weak = !is_strong(id, why);
     if (id->is_weak && !conf->allows_weak) return false;
     if (id->is_weak)
@@ -217,12 +221,26 @@ static bool is_chain_in_time(const struct identity *id, struct text *why) {
     return true;
 }
 
+static STACK_OF(X509) * complete_chain(const struct identity *id, const struct pem *pem,
+                                       const struct tls_chains *chains) {
+    STACK_OF(X509) *pool = X509_chain_up_ref(pem->certificates);
+    CHECK(pool);
+    chains_complete(chains, pool);
+    STACK_OF(X509) *chain = identity_order_chain(id->leaf, pool);
+    sk_X509_pop_free(pool, X509_free);
+    return chain;
+}
+
 // Says where what is sent differs from what the file holds.
-static void note_chain(struct identity *id, const struct pem *pem) {
-    int sent = sk_X509_num(id->chain), rest = sk_X509_num(pem->certificates) - 1;
-    for (int i = 0; i < sent && i < rest; i++) {
-        if (X509_cmp(sk_X509_value(id->chain, i), sk_X509_value(pem->certificates, i + 1)) == 0)
-            continue;
+static void note_chain(struct identity *id, const struct pem *pem,
+                       const struct tls_chains *chains) {
+    int sent = sk_X509_num(id->chain) - note_added(id, pem, chains);
+    int rest = sk_X509_num(pem->certificates) - 1;
+    for (int i = 0, at = 0; i < sk_X509_num(id->chain); i++) {
+        const X509 *cert = sk_X509_value(id->chain, i);
+        if (!has(pem->certificates, cert)) continue;
+        at++;
+        if (X509_cmp(cert, sk_X509_value(pem->certificates, at)) == 0) continue;
         text_printf(&id->notes, "%s: the chain was not in order; it is sent in order\n", id->path);
         break;
     }
@@ -231,13 +249,28 @@ static void note_chain(struct identity *id, const struct pem *pem) {
             &id->notes,
             "%s: %d of %d certificates are not part of the chain or are its root; not sent\n",
             id->path, rest - sent, rest + 1);
-    if (sent == 0 && !certificate_is_self_issued(id->leaf))
+    if (sk_X509_num(id->chain) == 0 && !certificate_is_self_issued(id->leaf))
         text_printf(&id->notes,
                     "%s: no intermediate certificate; clients that do not have it will refuse\n",
                     id->path);
     if (pem->key_count > 1)
         text_printf(&id->notes, "%s: %zu private keys; the first one is used\n", id->path,
                     pem->key_count);
+}
+
+// Returns how many of the chain are not of the file.
+static int note_added(struct identity *id, const struct pem *pem, const struct tls_chains *chains) {
+    int added = 0;
+    for (int i = 0; i < sk_X509_num(id->chain); i++) {
+        const X509 *cert = sk_X509_value(id->chain, i);
+        if (has(pem->certificates, cert)) continue;
+        text_printf(&id->notes, "%s: the intermediate certificate ", id->path);
+        certificate_add_title(&id->notes, cert);
+        text_printf(&id->notes, " is not in it; it is sent from %s\n",
+                    chains_path_of(chains, cert));
+        added++;
+    }
+    return added;
 }
 
 STACK_OF(X509) * identity_order_chain(X509 *leaf, const STACK_OF(X509) * pool) {

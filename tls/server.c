@@ -155,7 +155,9 @@ static void load_directory(struct tls_server *t, struct files *files,
                                                                  : strerror(errno));
     for (size_t i = 0; i < count; i++) {
         if (is_named_by_site(conf, paths[i])) continue;
-        load_one(t, files, &(struct tls_identity_conf){.cert = paths[i], .label = conf->label},
+        load_one(t, files,
+                 &(struct tls_identity_conf){
+                     .cert = paths[i], .chains = conf->chains, .label = conf->label},
                  problems);
     }
 }

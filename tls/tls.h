@@ -12,12 +12,20 @@
 
 // --- as a server ---
 
+// Intermediates that complete what certificate files lack: every *.pem, *.crt, *.cer, *.der, *.p7b and *.p7c of a directory. What cannot be
+// read is a line in `problems`, after the label (NULL: none), and left out. The files must outlive it.
+struct tls_chains;
+struct tls_chains *tls_chains_new(struct files *files, const char *directory, const char *label,
+                                  struct text *problems);
+void tls_chains_free(struct tls_chains *c);
+
 // One certificate with its key. cert may hold key and chain as well (then key is NULL). Names of files in the set.
 struct tls_identity_conf {
     const char *cert, *key;
     const char *site; // NULL: from the directory
     const char *
         label; // stands before what is said of it ("rsp.lua:5: site \"a.example\": "); NULL: nothing
+    const struct tls_chains *chains; // NULL: none
     bool allows_weak; // SHA-1 or short keys in it are said, and it is served all the same
 };
 // What is asked of clients: nothing, a certificate if they have one, a certificate. One that is sent must be good: it is verified
@@ -33,6 +41,7 @@ struct tls_client_rules {
 struct tls_server_conf {
     const char *certificates; // directory: every *.pem in it; NULL: none
     const char *label;        // before what is said of the directory and the default; NULL: nothing
+    const struct tls_chains *chains; // for those of the directory; NULL: none
     const struct tls_identity_conf
         *identities; // those that sites name; their sites use them whatever names they carry
     size_t identity_count;

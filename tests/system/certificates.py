@@ -23,6 +23,46 @@ def make(folder, name, key="ec", days=30, file_name=None, extra_names=()):
     return path
 
 
+class Authority:
+    """A CA with its key in files of a folder; without an issuer: a root. issue() gives one below it, CA or not."""
+
+    def __init__(self, folder, name="Test Root", issuer=None, is_ca=True, key="ec", digest="sha256", days=30, names=None):
+        self.folder, self.name, self.issuer = folder, name, issuer
+        stem = os.path.join(folder, name.replace(" ", "_").replace("*", "_"))
+        while os.path.exists(stem + ".crt"):
+            stem += "_"
+        self.cert_file, self.key_file = stem + ".crt", stem + ".key"
+        kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if key == "ec" else ["-newkey", key]
+        signer = ["-CA", issuer.cert_file, "-CAkey", issuer.key_file] if issuer else []
+        use = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"] if is_ca else [
+            "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth",
+            "-addext", "subjectAltName=" + (names or f"DNS:{name},IP:127.0.0.1")]
+        openssl("req", "-x509", *kind, *signer, "-noenc", "-keyout", self.key_file, "-out", self.cert_file, "-days", str(days), f"-{digest}",
+                "-subj", f"/CN={name}", *use)
+
+    def issue(self, name, is_ca=False, **options):
+        return Authority(self.folder, name, issuer=self, is_ca=is_ca, **options)
+
+    def pem(self):
+        with open(self.cert_file, encoding="ascii") as f:
+            return f.read()
+
+    def key_pem(self):
+        with open(self.key_file, encoding="ascii") as f:
+            return f.read()
+
+    def der(self):
+        return openssl("x509", "-in", self.cert_file, "-outform", "der")
+
+
+def write(path, *parts):
+    """Certificates one after the other; where one is a str it is written as it is. Returns the path."""
+    with open(path, "w", encoding="ascii") as out:
+        for part in parts:
+            out.write(part if isinstance(part, str) else part.pem())
+    return path
+
+
 def join(path, *parts):
     """Written beside and renamed: who reads path sees all of it or what was there before."""
     with open(path + ".new", "wb") as out:

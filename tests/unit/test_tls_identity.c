@@ -298,6 +298,110 @@ static void a_changed_byte_never_crashes_and_never_gives_a_wrong_certificate(voi
     fell(&t);
 }
 
+// --- chain_dir ---
+
+static struct tls_chains *chains_of(struct tree *t, const char *const *names) {
+    for (; *names; names++) files_add_match(t->files, "dir/*.pem", *names);
+    return tls_chains_new(t->files, "dir", NULL, &t->problems);
+}
+
+static bool load_with(struct tree *t, const char *cert, const struct tls_chains *chains) {
+    struct tls_identity_conf conf = {.cert = cert, .chains = chains};
+    return identity_load(&t->id, t->files, &conf, &t->problems);
+}
+
+static void what_a_file_lacks_is_sent_from_the_chain_dir(void **state) {
+    (void)state;
+    struct tree t = plant();
+    struct made_cert other =
+        make_cert(&(struct cert_recipe){.subject = "Stranger", .is_ca = true, .issuer = &t.root});
+    put_pem(t.files, "a.pem", "ck", &t.leaf, NULL);
+    put_pem(t.files, "dir/m.pem", "c", &t.middle, NULL);
+    put_pem(t.files, "dir/o.pem", "c1", &other, (const struct made_cert *[]){&t.root});
+    struct tls_chains *chains =
+        chains_of(&t, (const char *const[]){"dir/m.pem", "dir/o.pem", NULL});
+    assert_true(load_with(&t, "a.pem", chains));
+    assert_string_equal(text_string(&t.problems), "");
+    assert_int_equal(sk_X509_num(t.id.chain), 1);
+    assert_int_equal(X509_cmp(sk_X509_value(t.id.chain, 0), t.middle.cert), 0);
+    assert_non_null(strstr(text_string(&t.id.notes), "a.pem: the intermediate certificate \"Test "
+                                                     "Middle\""));
+    assert_non_null(strstr(text_string(&t.id.notes), "is not in it; it is sent from dir/m.pem\n"));
+    assert_null(strstr(text_string(&t.id.notes), "order"));
+    identity_fini(&t.id);
+    tls_chains_free(chains);
+    drop_cert(&other);
+    fell(&t);
+}
+
+static void a_gap_in_a_file_is_closed_and_its_order_is_not_blamed(void **state) {
+    (void)state;
+    struct tree t = plant();
+    struct made_cert low =
+        make_cert(&(struct cert_recipe){.subject = "Low", .is_ca = true, .issuer = &t.middle});
+    struct made_cert leaf = make_cert(
+        &(struct cert_recipe){.subject = "b.example", .names = "DNS:b.example", .issuer = &low});
+    put_pem(t.files, "b.pem", "c1k", &leaf, (const struct made_cert *[]){&t.middle});
+    put_pem(t.files, "dir/low.pem", "c", &low, NULL);
+    struct tls_chains *chains = chains_of(&t, (const char *const[]){"dir/low.pem", NULL});
+    assert_true(load_with(&t, "b.pem", chains));
+    assert_int_equal(sk_X509_num(t.id.chain), 2);
+    assert_int_equal(X509_cmp(sk_X509_value(t.id.chain, 0), low.cert), 0);
+    assert_int_equal(X509_cmp(sk_X509_value(t.id.chain, 1), t.middle.cert), 0);
+    assert_null(strstr(text_string(&t.id.notes), "order"));
+    assert_null(strstr(text_string(&t.id.notes), "not part of the chain"));
+    identity_fini(&t.id);
+    tls_chains_free(chains);
+    drop_cert(&leaf);
+    drop_cert(&low);
+    fell(&t);
+}
+
+static void a_strong_version_in_the_chain_dir_replaces_a_weak_one_of_the_file(void **state) {
+    (void)state;
+    struct tree t = plant();
+    struct made_cert weak = make_cert(&(struct cert_recipe){.subject = "Test Middle",
+                                                            .is_ca = true,
+                                                            .issuer = &t.root,
+                                                            .digest = "SHA1",
+                                                            .use_key = t.middle.key});
+    put_pem(t.files, "a.pem", "c1k", &t.leaf, (const struct made_cert *[]){&weak});
+    put_pem(t.files, "dir/m.pem", "c", &t.middle, NULL);
+    refuses(&t, "a.pem", "is too weak");
+    text_clear(&t.problems);
+    struct tls_chains *chains = chains_of(&t, (const char *const[]){"dir/m.pem", NULL});
+    assert_true(load_with(&t, "a.pem", chains));
+    assert_int_equal(X509_cmp(sk_X509_value(t.id.chain, 0), t.middle.cert), 0);
+    identity_fini(&t.id);
+    tls_chains_free(chains);
+    drop_cert(&weak);
+    fell(&t);
+}
+
+static void what_is_wrong_with_a_chain_dir_is_said_and_the_rest_is_used(void **state) {
+    (void)state;
+    struct tree t = plant();
+    put_pem(t.files, "a.pem", "ck", &t.leaf, NULL);
+    put_pem(t.files, "dir/m.pem", "c", &t.middle, NULL);
+    files_replace(t.files, "dir/bad.pem",
+                  SLICE("\n-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"));
+    struct tls_chains *chains =
+        chains_of(&t, (const char *const[]){"dir/bad.pem", "dir/m.pem", "dir/gone.pem", NULL});
+    assert_non_null(strstr(text_string(&t.problems), "dir/bad.pem:2: certificate 1: "));
+    assert_non_null(strstr(text_string(&t.problems), "dir/gone.pem: No such file"));
+    text_clear(&t.problems);
+    assert_true(load_with(&t, "a.pem", chains));
+    assert_int_equal(sk_X509_num(t.id.chain), 1);
+    identity_fini(&t.id);
+    tls_chains_free(chains);
+    chains = tls_chains_new(t.files, "/nonexistent/", "rsp.lua:3: tls: ", &t.problems);
+    assert_non_null(
+        strstr(text_string(&t.problems),
+               "rsp.lua:3: tls: /nonexistent/: no file with intermediate certificates in it"));
+    tls_chains_free(chains);
+    fell(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_certificate_is_taken_with_its_names_and_chain),
@@ -313,6 +417,10 @@ int main(void) {
         cmocka_unit_test(a_check_logs_what_was_mended),
         cmocka_unit_test(a_file_cut_anywhere_is_refused_with_its_line),
         cmocka_unit_test(a_changed_byte_never_crashes_and_never_gives_a_wrong_certificate),
+        cmocka_unit_test(what_a_file_lacks_is_sent_from_the_chain_dir),
+        cmocka_unit_test(a_gap_in_a_file_is_closed_and_its_order_is_not_blamed),
+        cmocka_unit_test(a_strong_version_in_the_chain_dir_replaces_a_weak_one_of_the_file),
+        cmocka_unit_test(what_is_wrong_with_a_chain_dir_is_said_and_the_rest_is_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
