@@ -17,17 +17,21 @@
 
 #define PATH_BYTES_MAX 4096
 
-static void load(struct targets *t, struct target *one, struct slice content);
+static void take(struct targets *t, struct target *one, const char *path, unsigned wanted,
+                 struct slice content);
 static const char *read_all(int fd, struct text *content);
 static int is_shown(const struct dirent *entry);
 static bool is_file(const char *path);
 
 void source_add_file(struct targets *t, const char *path) {
-    struct target *one = targets_add_new(t, TARGET_FILE, path);
+    source_read(t, targets_add_new(t, TARGET_FILE, path), path, LOAD_ALL);
+}
+
+void source_read(struct targets *t, struct target *one, const char *path, unsigned wanted) {
     struct slice content;
     char why[300];
     if (files_read(t->files, path, &content, why, sizeof why))
-        load(t, one, content);
+        take(t, one, path, wanted, content);
     else
         text_printf(&one->problems, "%s\n", why);
 }
@@ -44,7 +48,7 @@ void source_add_input(struct targets *t, const char *path) {
     if (why)
         text_printf(&one->problems, "%s: %s\n", is_stdin ? "standard input" : path, why);
     else
-        load(t, one, text_slice(&content));
+        take(t, one, path, LOAD_ALL, text_slice(&content));
     if (content.at) explicit_bzero(content.at, content.len); // there may be a key in it
     text_fini(&content);
 }
@@ -81,18 +85,26 @@ void source_add_directory(struct targets *t, const char *path) {
                 count < 0 ? "cannot be read" : "the directory holds no file");
 }
 
-static void load(struct targets *t, struct target *one, struct slice content) {
-    struct load_conf conf = {.path = one->name, .password = t->conf->password, .wanted = LOAD_ALL};
+static void take(struct targets *t, struct target *one, const char *path, unsigned wanted,
+                 struct slice content) {
+    struct load_conf conf = {.path = path, .password = t->conf->password, .wanted = wanted};
     struct bundle b;
     size_t failed = bundle_load(&b, content, &conf, &one->problems);
-    if (failed == 0 && sk_X509_num(b.certificates) == 0)
-        text_printf(&one->problems, "%s: holds no certificate\n", one->name);
-    sk_X509_pop_free(one->sent, X509_free);
-    one->sent = b.certificates;
-    one->key = b.key;
-    one->key_count = b.key_count;
-    b.certificates = NULL;
-    b.key = NULL;
+    bool is_empty = sk_X509_num(b.certificates) == 0 && (wanted & LOAD_CERTIFICATES);
+    if (failed == 0 && (is_empty || (wanted == LOAD_KEYS && b.key_count == 0)))
+        text_printf(&one->problems, "%s: holds no %s\n", path,
+                    is_empty ? "certificate" : "private key");
+    for (int i = 0; i < sk_X509_num(b.certificates); i++) {
+        X509 *cert = sk_X509_value(b.certificates, i);
+        X509_up_ref(cert);
+        CHECK(sk_X509_push(one->sent, cert) > 0);
+    }
+    if (b.key_count > 0) { // of two files the later one has the key that counts
+        EVP_PKEY_free(one->key);
+        one->key = b.key;
+        one->key_count = b.key_count;
+        b.key = NULL;
+    }
     bundle_fini(&b);
 }
 

@@ -28,6 +28,8 @@ char *target_copy_string(const char *s);
 
 // source_file.c
 void source_add_file(struct targets *t, const char *path);
+// Adds what a file has of what is wanted (LOAD_... of tls/chain/load.h).
+void source_read(struct targets *t, struct target *one, const char *path, unsigned wanted);
 void source_add_directory(struct targets *t, const char *path);
 void source_add_input(struct targets *t, const char *path); // a pipe; "-": standard input
 

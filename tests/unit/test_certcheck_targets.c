@@ -182,6 +182,75 @@ static void a_huge_file_is_refused_by_its_size(void **state) {
     drop_file("huge.pem");
 }
 
+// A route file in the folder; its lines may name files beside it.
+static struct targets *collect(const char *routes) {
+    struct targets *t = targets_new(&(struct target_conf){0});
+    targets_add_routes(t, write_file("rsp.lua", slice_of(routes)));
+    drop_file("rsp.lua");
+    return t;
+}
+
+static void write_pem(const char *name, const struct made_cert *cert, const struct made_cert *key) {
+    struct text pem;
+    text_init(&pem, 100000);
+    if (cert) add_cert_pem(&pem, cert);
+    if (key) add_key_pem(&pem, key);
+    write_file(name, text_slice(&pem));
+    text_fini(&pem);
+}
+
+static void every_certificate_of_a_route_file_is_a_target_with_its_sites(void **state) {
+    (void)state;
+    struct made_cert wild =
+        make_cert(&(struct cert_recipe){.subject = "w", .names = "DNS:*.w.example"});
+    write_pem("a.crt", &leaf, NULL);
+    write_pem("a.key", NULL, &leaf);
+    write_pem("w.pem", &wild, &wild);
+    write_pem("ca.crt", &root, NULL);
+    struct targets *t =
+        collect("listen { http = 80, https = 443 }\n"
+                "tls { certificates = '.', chain_dir = '.' }\n"
+                "pool 'p' { 'https://10.0.0.1:443', tls = { ca = 'ca.crt' } }\n"
+                "pool 'q' { 'https://10.0.0.2:443', tls = { ca = 'ca.crt' } }\n"
+                "site 'a.example' { to = pool 'p', tls = { cert = 'a.crt', key = 'a.key' } }\n"
+                "site 'x.w.example' { to = pool 'q' }\n"
+                "site '*.w.example' { to = pool 'q' }\n"
+                "site 'other.example' { to = pool 'q' }\n");
+    if (targets_count(t) != 3) fail_msg("%s", text_string(&targets_at(t, 0)->problems));
+    struct target *a = targets_at(t, 0), *w = targets_at(t, 1), *ca = targets_at(t, 2);
+    assert_int_equal(a->kind, TARGET_SITE);
+    assert_int_equal(sk_X509_num(a->sent), 1);
+    assert_int_equal(X509_check_private_key(leaf.cert, a->key), 1);
+    assert_int_equal(a->host_count, 1);
+    assert_string_equal(a->hosts[0], "a.example");
+    assert_int_equal(sk_X509_num(a->extra), 1); // of chain_dir: its issuer and nobody else
+    assert_int_equal(X509_cmp(sk_X509_value(a->extra, 0), root.cert), 0);
+    assert_int_equal(w->host_count, 2);
+    assert_string_equal(w->hosts[0], "x.w.example");
+    assert_string_equal(w->hosts[1], "any.w.example");
+    assert_int_equal(ca->kind, TARGET_TRUSTED);
+    assert_int_equal(sk_X509_num(ca->sent), 1);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(targets_at(t, i)->problems.len, 0);
+    targets_free(t);
+    static const char *const files[] = {"a.crt", "a.key", "w.pem", "ca.crt"};
+    for (size_t i = 0; i < 4; i++) drop_file(files[i]);
+    drop_cert(&wild);
+}
+
+static void a_route_file_with_errors_is_a_target_with_all_of_them(void **state) {
+    struct targets *t = collect("site 'a.example' { too = 'x' }\nsite 'b.example' {}\n");
+    (void)state;
+    assert_int_equal(targets_count(t), 1);
+    const char *said = text_string(&targets_at(t, 0)->problems);
+    assert_non_null(strstr(said, "rsp.lua:1: "));
+    assert_non_null(strstr(said, "rsp.lua:2: "));
+    targets_free(t);
+    t = collect("site 'a.example' { respond = { 200, 'x' } }\n");
+    assert_non_null(
+        strstr(text_string(&targets_at(t, 0)->problems), "rsp.lua: names no certificate"));
+    targets_free(t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_one_target_with_its_certificates_in_order),
@@ -190,6 +259,8 @@ int main(void) {
         cmocka_unit_test(standard_input_and_pipes_are_read_to_their_end),
         cmocka_unit_test(an_old_pkcs12_file_is_opened_with_the_password_of_a_file),
         cmocka_unit_test(a_huge_file_is_refused_by_its_size),
+        cmocka_unit_test(every_certificate_of_a_route_file_is_a_target_with_its_sites),
+        cmocka_unit_test(a_route_file_with_errors_is_a_target_with_all_of_them),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
