@@ -12,7 +12,6 @@
 #include "core/clock.h"
 #include "core/dial.h"
 #include "core/loop.h"
-#include "core/resolver.h"
 
 #define TURN_MS 100
 
@@ -20,6 +19,12 @@
 struct dialling {
     struct link *link;
     struct text *why;
+    bool has_ended;
+};
+
+// While a name is being resolved.
+struct resolving {
+    struct resolved *out;
     bool has_ended;
 };
 
@@ -35,7 +40,7 @@ bool link_open(struct link *l, const char *host, int port, unsigned timeout_ms, 
     struct endpoint to = {.text = (char *)host, .host = (char *)host, .port = port};
     struct loop *loop = loop_new();
     clock_update();
-    *l = (struct link){.fd = -1, .end_ms = clock_ms() + timeout_ms};
+    *l = (struct link){.fd = -1, .in_max = LINK_IN_MAX, .end_ms = clock_ms() + timeout_ms};
     if (address_parse_ip(slice_of(host), port, &to.address)) to.host = NULL;
     struct resolver *resolver = to.host ? resolver_new(loop) : NULL;
     dial_start(loop, resolver, &to, timeout_ms, on_dialled, &d);
@@ -44,6 +49,31 @@ bool link_open(struct link *l, const char *host, int port, unsigned timeout_ms, 
     loop_free(loop);
     if (l->fd >= 0) name_peer(l);
     return l->fd >= 0;
+}
+
+static void on_resolved(void *arg, const struct resolved *r) {
+    struct resolving *waiting = arg;
+    *waiting->out = *r;
+    waiting->has_ended = true;
+}
+
+bool link_resolve(const char *host, unsigned timeout_ms, struct resolved *out, struct text *why) {
+    struct resolving waiting = {.out = out};
+    struct lookup lookup = {.on_resolved = on_resolved, .arg = &waiting};
+    *out = (struct resolved){.count = 1};
+    if (address_parse_ip(slice_of(host), 0, &out->at[0])) return true;
+    struct loop *loop = loop_new();
+    struct resolver *resolver = resolver_new(loop);
+    *out = (struct resolved){.why = "the name servers did not answer in time"};
+    clock_update();
+    uint64_t end_ms = clock_ms() + timeout_ms;
+    resolver_lookup(resolver, host, &lookup);
+    while (!waiting.has_ended && clock_ms() < end_ms) loop_turn(loop, TURN_MS);
+    if (!waiting.has_ended) resolver_forget(&lookup);
+    if (out->count == 0) text_printf(why, "no address for '%.60s' (%s)", host, out->why);
+    resolver_free(resolver);
+    loop_free(loop);
+    return out->count > 0;
 }
 
 void link_close(struct link *l) {
@@ -87,6 +117,12 @@ bool link_read_to(struct link *l, struct slice mark, struct slice *out, struct t
     while (!(found = memmem(l->in, l->in_len, mark.at, mark.len)))
         if (!receive(l, why)) return false;
     return take(l, (size_t)(found - l->in) + mark.len, out);
+}
+
+bool link_read_some(struct link *l, struct slice *out, struct text *why) {
+    drop_used(l);
+    if (l->in_len == 0 && !receive(l, why)) return false;
+    return take(l, l->in_len, out);
 }
 
 size_t link_unread(const struct link *l) {
@@ -140,9 +176,9 @@ static bool take(struct link *l, size_t bytes, struct slice *out) {
 static bool receive(struct link *l, struct text *why) {
     size_t room = sizeof l->in - l->in_len;
     ssize_t n;
-    if (room == 0 || l->in_total >= LINK_IN_MAX) {
+    if (room == 0 || l->in_total >= l->in_max) {
         text_add(why, room == 0 ? SLICE("a line of more than 2048 bytes came")
-                                : SLICE("more than 64 KiB came before TLS"));
+                                : SLICE("more came than is taken"));
         return false;
     }
     while ((n = recv(l->fd, l->in + l->in_len, room, 0)) < 0) {
@@ -153,6 +189,7 @@ static bool receive(struct link *l, struct text *why) {
         }
         if (!link_wait(l, POLLIN, why)) return false;
     }
+    l->has_ended = n == 0;
     if (n == 0) text_add(why, SLICE("the server closed the connection"));
     l->in_len += (size_t)n;
     l->in_total += (size_t)n;

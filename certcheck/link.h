@@ -6,7 +6,7 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 
-#include "core/address.h"
+#include "core/resolver.h"
 #include "core/slice.h"
 #include "core/text.h"
 
@@ -15,7 +15,7 @@
 // its RFC. (The proxy's streams are for ten thousand conversations at once.)
 
 #define LINK_LINE_MAX 2048
-#define LINK_IN_MAX   65536 // bytes that a server may say before TLS
+#define LINK_IN_MAX   65536 // bytes that a server may say, unless in_max is set
 
 struct link {
     int fd; // non-blocking; -1: not open
@@ -23,11 +23,14 @@ struct link {
     char peer[ADDRESS_TEXT_MAX]; // "192.0.2.1:443"
     char in[LINK_LINE_MAX];      // received
     size_t in_len, in_used;      // of which so much was given out and goes with the next call
-    size_t in_total;
+    size_t in_total, in_max;
+    bool has_ended; // the server closed the connection
 };
 
 // All addresses of the name in turn. Each of the functions: false, and one line without newline in `why`.
 bool link_open(struct link *l, const char *host, int port, unsigned timeout_ms, struct text *why);
+// The addresses of a name, or the one that it is. At least one, or false.
+bool link_resolve(const char *host, unsigned timeout_ms, struct resolved *out, struct text *why);
 void link_close(struct link *l);
 bool link_write(struct link *l, struct slice bytes, struct text *why);
 // What is read is valid until the next call. One line up to LF, given without its end:
@@ -36,6 +39,8 @@ bool link_read_line(struct link *l, struct slice *line, struct text *why);
 bool link_read(struct link *l, size_t bytes, struct slice *out, struct text *why);
 // Up to the first `mark`, and with it:
 bool link_read_to(struct link *l, struct slice mark, struct slice *out, struct text *why);
+// What has come, at least one byte:
+bool link_read_some(struct link *l, struct slice *out, struct text *why);
 size_t link_unread(const struct link *l); // bytes that were received beyond what was given out
 bool link_is_late(const struct link *l);  // the time of the conversation is over
 // Waits for the socket as a TLS handshake asks (POLLIN or POLLOUT).

@@ -49,6 +49,7 @@ void targets_add_routes(struct targets *t, const char *path) {
     if (config && t->count == first) text_printf(&errors, "%s: names no certificate\n", path);
     if (errors.len > 0)
         text_add(&targets_add_new(t, TARGET_SITE, path)->problems, text_slice(&errors));
+    if (t->conf->fetches_issuers) source_add_issuers(t, first);
     tls_chains_free(chains);
     config_free(config);
     text_fini(&errors);

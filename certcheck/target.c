@@ -29,6 +29,7 @@ void targets_free(struct targets *t) {
     if (!t) return;
     for (size_t i = 0; i < t->count; i++) free_target(t->list[i]);
     free(t->list);
+    issuers_free(t->issuers);
     files_free(t->files);
     if (t->legacy) OSSL_PROVIDER_unload(t->legacy);
     if (t->today) OSSL_PROVIDER_unload(t->today);
@@ -38,6 +39,7 @@ void targets_free(struct targets *t) {
 // What is there wins; a name that only a file can have is one that is missing.
 void targets_add(struct targets *t, const char *word) {
     struct stat st;
+    size_t first = t->count;
     bool is_there = stat(word, &st) == 0;
     if (strcmp(word, "-") == 0 || (is_there && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
         source_add_input(t, word);
@@ -47,6 +49,7 @@ void targets_add(struct targets *t, const char *word) {
         source_add_live(t, word);
     else
         source_add_file(t, word);
+    if (t->conf->fetches_issuers) source_add_issuers(t, first);
 }
 
 static bool is_file_name(const char *word) {

@@ -14,7 +14,8 @@ struct targets {
     const struct target_conf *conf;
     struct files *files;
     OSSL_PROVIDER *today,
-        *legacy; // algorithms: RC2 is what many a PKCS#12 file is still encrypted with
+        *legacy;             // algorithms: RC2 is what many a PKCS#12 file is still encrypted with
+    struct issuers *issuers; // what --aia has fetched; NULL: nothing yet
     struct target **list;
     size_t count;
 };
@@ -32,6 +33,10 @@ void source_add_file(struct targets *t, const char *path);
 void source_read(struct targets *t, struct target *one, const char *path, unsigned wanted);
 void source_add_directory(struct targets *t, const char *path);
 void source_add_input(struct targets *t, const char *path); // a pipe; "-": standard input
+
+// source_issuers.c: completes the targets from `first` on
+void source_add_issuers(struct targets *t, size_t first);
+void issuers_free(struct issuers *s);
 
 // source_live.c
 bool source_is_live(const char *word); // has the form of host[:port]

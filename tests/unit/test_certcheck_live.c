@@ -1,8 +1,6 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -10,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 
 #include "certcheck/target.h"
 #include "core/check.h"
+#include "tests/unit/forked_server.h"
 #include "tests/unit/test_certs.h"
 
 // A server in a process of its own: says and expects what its script has, then speaks TLS.
@@ -90,46 +90,6 @@ static int drop_certs(void **state) {
     return 0;
 }
 
-// Serves connection after connection until it is killed; the number of the connection counts from 0.
-typedef void serve_fn(int fd, int number, const void *what);
-struct server {
-    pid_t pid;
-    int port;
-};
-
-static struct server start(serve_fn *serve, const void *what) {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof a;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK(bind(listener, (struct sockaddr *)&a, len) == 0 && listen(listener, 16) == 0);
-    CHECK(getsockname(listener, (struct sockaddr *)&a, &len) == 0);
-    struct server s = {.pid = fork(), .port = ntohs(a.sin_port)};
-    CHECK(s.pid >= 0);
-    for (int i = 0; s.pid == 0; i++) {
-        int fd = accept(listener, NULL, NULL);
-        if (fd < 0) _exit(1);
-        alarm(20); // nobody must find this process tomorrow
-        serve(fd, i, what);
-        close(fd);
-    }
-    close(listener);
-    return s;
-}
-
-static void stop(struct server *s) {
-    kill(s->pid, SIGKILL);
-    waitpid(s->pid, NULL, 0);
-}
-
-static bool send_all(int fd, struct slice bytes) {
-    while (bytes.len > 0) {
-        ssize_t n = send(fd, bytes.at, bytes.len, MSG_NOSIGNAL);
-        if (n <= 0) return false;
-        bytes = slice_skip(bytes, (size_t)n);
-    }
-    return true;
-}
-
 static bool expect_bytes(int fd, struct slice expected) {
     char got[500];
     size_t len = 0;
@@ -145,7 +105,7 @@ static bool expect_bytes(int fd, struct slice expected) {
 static bool play(int fd, const struct dialect *d, size_t bytes_max) {
     for (const struct step *s = d->steps; s->said.len + s->expected.len > 0; s++) {
         struct slice said = {s->said.at, s->said.len < bytes_max ? s->said.len : bytes_max};
-        if (!send_all(fd, said) || said.len < s->said.len || !expect_bytes(fd, s->expected))
+        if (!server_send(fd, said) || said.len < s->said.len || !expect_bytes(fd, s->expected))
             return false;
         bytes_max -= said.len;
     }
@@ -205,7 +165,7 @@ static void serve_two(int fd, int number, const void *what) {
 
 static void every_chain_of_a_server_is_seen_as_it_was_sent(void **state) {
     const X509 *order[] = {rsa.cert, root.cert, intermediate.cert, rsa.cert};
-    struct server s = start(serve_two, NULL);
+    struct server s = server_start(serve_two, NULL);
     struct target_conf conf = {.sni = "A.example", .timeout_ms = 5000};
     struct targets *t = ask(&s, &conf);
     (void)state;
@@ -227,7 +187,7 @@ static void every_chain_of_a_server_is_seen_as_it_was_sent(void **state) {
     assert_string_equal(first->hosts[0], "a.example");
     assert_int_equal(first->problems.len + second->problems.len, 0);
     targets_free(t);
-    stop(&s);
+    server_stop(&s);
 }
 
 static void serve_old(int fd, int number, const void *what) {
@@ -240,7 +200,7 @@ static void serve_old(int fd, int number, const void *what) {
 }
 
 static void a_server_that_only_speaks_tls_1_0_with_sha_1_is_seen(void **state) {
-    struct server s = start(serve_old, NULL);
+    struct server s = server_start(serve_old, NULL);
     struct target_conf conf = {.timeout_ms = 5000};
     struct targets *t = ask(&s, &conf);
     (void)state;
@@ -249,7 +209,7 @@ static void a_server_that_only_speaks_tls_1_0_with_sha_1_is_seen(void **state) {
     assert_string_equal(targets_at(t, 0)->live.tls_version, "TLSv1");
     assert_string_equal(targets_at(t, 0)->hosts[0], "127.0.0.1");
     targets_free(t);
-    stop(&s);
+    server_stop(&s);
 }
 
 // The server wants the client's certificate and ends the handshake without it.
@@ -264,7 +224,7 @@ static void serve_mutual(int fd, int number, const void *what) {
 }
 
 static void certificates_of_a_handshake_that_fails_later_are_kept(void **state) {
-    struct server s = start(serve_mutual, NULL);
+    struct server s = server_start(serve_mutual, NULL);
     struct target_conf conf = {.timeout_ms = 5000};
     struct targets *t = ask(&s, &conf);
     (void)state;
@@ -272,7 +232,7 @@ static void certificates_of_a_handshake_that_fails_later_are_kept(void **state) 
     assert_int_equal(sk_X509_num(targets_at(t, 0)->sent), 2);
     assert_int_equal(targets_at(t, 0)->problems.len, 0);
     targets_free(t);
-    stop(&s);
+    server_stop(&s);
 }
 
 // --- STARTTLS ---
@@ -285,14 +245,14 @@ static void serve_dialect(int fd, int number, const void *what) {
 static void each_dialect_leads_to_tls(void **state) {
     (void)state;
     for (size_t i = 0; i < DIALECTS; i++) {
-        struct server s = start(serve_dialect, &dialects[i]);
+        struct server s = server_start(serve_dialect, &dialects[i]);
         struct target_conf conf = {.starttls = dialects[i].name, .timeout_ms = 5000};
         struct targets *t = ask(&s, &conf);
         if (targets_count(t) != 2)
             fail_msg("%s: %s", dialects[i].name, text_string(&targets_at(t, 0)->problems));
         assert_string_equal(targets_at(t, 0)->live.starttls, dialects[i].name);
         targets_free(t);
-        stop(&s);
+        server_stop(&s);
     }
 }
 
@@ -305,7 +265,7 @@ static void a_dialect_that_is_cut_at_any_byte_is_said(void **state) {
     (void)state;
     for (size_t i = 0; i < DIALECTS; i++) {
         size_t bytes = 0;
-        struct server s = start(serve_cut, &dialects[i]);
+        struct server s = server_start(serve_cut, &dialects[i]);
         struct target_conf conf = {.starttls = dialects[i].name, .timeout_ms = 5000};
         for (const struct step *step = dialects[i].steps; step->said.at; step++)
             bytes += step->said.len;
@@ -314,14 +274,14 @@ static void a_dialect_that_is_cut_at_any_byte_is_said(void **state) {
             says(t, "STARTTLS (");
             targets_free(t);
         }
-        stop(&s);
+        server_stop(&s);
     }
 }
 
 static void serve_text(int fd, int number, const void *what) {
     const struct slice *text = what;
     (void)number;
-    while (send_all(fd, *text) && text->len > 1) {}
+    while (server_send(fd, *text) && text->len > 1) {}
     char byte;
     while (recv(fd, &byte, 1, 0) == 1) {}
 }
@@ -346,12 +306,12 @@ static void endless_and_foreign_words_are_said_and_end(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct server s = start(serve_text, &cases[i].text);
+        struct server s = server_start(serve_text, &cases[i].text);
         struct target_conf conf = {.starttls = cases[i].starttls, .timeout_ms = 5000};
         struct targets *t = ask(&s, &conf);
         says(t, cases[i].said);
         targets_free(t);
-        stop(&s);
+        server_stop(&s);
     }
 }
 
@@ -363,13 +323,13 @@ static void serve_injected(int fd, int number, const void *what) {
 }
 
 static void plain_text_after_the_agreement_is_refused(void **state) {
-    struct server s = start(serve_injected, NULL);
+    struct server s = server_start(serve_injected, NULL);
     struct target_conf conf = {.starttls = "pop3", .timeout_ms = 5000};
     struct targets *t = ask(&s, &conf);
     (void)state;
     says(t, "14 bytes came in plain text after the agreement");
     targets_free(t);
-    stop(&s);
+    server_stop(&s);
 }
 
 // --- no TLS at all ---
@@ -385,32 +345,32 @@ static void a_silent_server_is_waited_for_once(void **state) {
     static const char *const protocols[] = {NULL, "smtp"};
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct server s = start(serve_nothing, NULL);
+        struct server s = server_start(serve_nothing, NULL);
         struct target_conf conf = {.starttls = protocols[i], .timeout_ms = 200};
         struct targets *t = ask(&s, &conf);
         says(t, "no answer in time");
         assert_int_equal(waitpid(s.pid, NULL, WNOHANG), 0);
         targets_free(t);
-        stop(&s);
+        server_stop(&s);
     }
 }
 
 static void garbage_in_place_of_tls_is_said(void **state) {
     static const struct slice garbage = SLICE_INIT("SSH-2.0-OpenSSH_9.2\r\n");
-    struct server s = start(serve_text, &garbage);
+    struct server s = server_start(serve_text, &garbage);
     struct target_conf conf = {.timeout_ms = 5000};
     struct targets *t = ask(&s, &conf);
     (void)state;
     says(t, "what came is not TLS");
     targets_free(t);
-    stop(&s);
+    server_stop(&s);
 }
 
 static void where_nobody_listens_is_said(void **state) {
-    struct server s = start(serve_nothing, NULL);
+    struct server s = server_start(serve_nothing, NULL);
     struct target_conf conf = {.timeout_ms = 5000};
     (void)state;
-    stop(&s);
+    server_stop(&s);
     struct targets *t = ask(&s, &conf);
     says(t, "Connection refused");
     targets_free(t);

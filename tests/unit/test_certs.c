@@ -39,6 +39,11 @@ struct made_cert make_cert(const struct cert_recipe *r) {
     if (r->issuer) add_extension(made.cert, issuer, NID_authority_key_identifier, "keyid");
     if (r->names) add_extension(made.cert, issuer, NID_subject_alt_name, r->names);
     if (r->usages) add_extension(made.cert, issuer, NID_ext_key_usage, r->usages);
+    if (r->issuer_url) {
+        char access[300];
+        snprintf(access, sizeof access, "caIssuers;URI:%s", r->issuer_url);
+        add_extension(made.cert, issuer, NID_info_access, access);
+    }
     EVP_PKEY *signer = r->issuer ? r->issuer->key : made.key;
     bool has_own_digest = EVP_PKEY_is_a(signer, "ED25519");
     const EVP_MD *digest = EVP_get_digestbyname(r->digest ? r->digest : "SHA256");

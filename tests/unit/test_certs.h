@@ -19,6 +19,7 @@ struct cert_recipe {
     const char *subject;            // common name
     const char *names;              // "DNS:a.example,IP:10.0.0.1"; NULL: no subjectAltName
     const char *usages;             // extendedKeyUsage: "serverAuth"; NULL: none
+    const char *issuer_url;         // authorityInfoAccess, caIssuers; NULL: none
     const struct made_cert *issuer; // NULL: self-signed
     const char *key;                // "P-256" (default), "P-384", "ED25519", "RSA2048", "RSA1024"
     const char *digest;             // "SHA256" (default), "SHA1"
