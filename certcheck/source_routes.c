@@ -19,6 +19,7 @@
 // A route file while its certificates are collected.
 struct routes {
     struct targets *targets;
+    size_t first; // its targets begin there
     const struct config *config;
     const struct tls_chains *chains;
 };
@@ -28,6 +29,7 @@ static void add_directory(const struct routes *r);
 static bool is_of_site(const struct config *c, const char *path);
 static void add_sites_named_in(const struct routes *r, struct target *one);
 static void add_trusted(const struct routes *r);
+static void add_trust(const struct routes *r, const char *path);
 static struct target *add(const struct routes *r, const char *cert, const char *key);
 static void add_site_host(struct target *one, const char *site);
 static void add_extra(const struct routes *r, struct target *one);
@@ -40,7 +42,7 @@ void targets_add_routes(struct targets *t, const char *path) {
     struct tls_chains *chains = NULL;
     if (config && config->tls.chain_dir)
         chains = tls_chains_new(t->files, config->tls.chain_dir, NULL, &errors);
-    struct routes r = {.targets = t, .config = config, .chains = chains};
+    struct routes r = {.targets = t, .first = first, .config = config, .chains = chains};
     if (config) {
         add_sites(&r);
         add_directory(&r);
@@ -112,20 +114,21 @@ static void add_sites_named_in(const struct routes *r, struct target *one) {
     if (sk_X509_num(one->sent) > 0) certificate_each_name(sk_X509_value(one->sent, 0), on_name, &n);
 }
 
-// What pools believe their backends by; one file may serve many of them.
+// Whom pools and sites believe; one file may serve many of them.
 static void add_trusted(const struct routes *r) {
     const struct config *c = r->config;
-    for (size_t i = 0; i < c->pool_count; i++) {
-        const char *path = c->pools[i]->backend.tls_ca;
-        bool is_known = !path;
-        for (size_t k = 0; k < i && !is_known; k++) {
-            const char *other = c->pools[k]->backend.tls_ca;
-            is_known = other && strcmp(other, path) == 0;
-        }
-        if (is_known) continue;
-        struct target *one = targets_add_new(r->targets, TARGET_TRUSTED, path);
-        source_read(r->targets, one, path, LOAD_CERTIFICATES);
+    for (size_t i = 0; i < c->pool_count; i++) add_trust(r, c->pools[i]->backend.tls_ca);
+    for (size_t i = 0; i < c->client_rules_count; i++) add_trust(r, c->client_rules[i].ca);
+}
+
+static void add_trust(const struct routes *r, const char *path) {
+    if (!path) return;
+    for (size_t i = r->first; i < r->targets->count; i++) {
+        const struct target *other = r->targets->list[i];
+        if (other->kind == TARGET_TRUSTED && strcmp(other->name, path) == 0) return;
     }
+    struct target *one = targets_add_new(r->targets, TARGET_TRUSTED, path);
+    source_read(r->targets, one, path, LOAD_CERTIFICATES);
 }
 
 static struct target *add(const struct routes *r, const char *cert, const char *key) {

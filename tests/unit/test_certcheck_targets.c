@@ -207,16 +207,18 @@ static void every_certificate_of_a_route_file_is_a_target_with_its_sites(void **
     write_pem("a.key", NULL, &leaf);
     write_pem("w.pem", &wild, &wild);
     write_pem("ca.crt", &root, NULL);
+    write_pem("clients.crt", &root, NULL);
     struct targets *t =
         collect("listen { http = 80, https = 443 }\n"
-                "tls { certificates = '.', chain_dir = '.' }\n"
+                "tls { certificates = '.', chain_dir = '.', client_ca = 'clients.crt', client = "
+                "'request' }\n"
                 "pool 'p' { 'https://10.0.0.1:443', tls = { ca = 'ca.crt' } }\n"
                 "pool 'q' { 'https://10.0.0.2:443', tls = { ca = 'ca.crt' } }\n"
                 "site 'a.example' { to = pool 'p', tls = { cert = 'a.crt', key = 'a.key' } }\n"
                 "site 'x.w.example' { to = pool 'q' }\n"
                 "site '*.w.example' { to = pool 'q' }\n"
                 "site 'other.example' { to = pool 'q' }\n");
-    if (targets_count(t) != 3) fail_msg("%s", text_string(&targets_at(t, 0)->problems));
+    if (targets_count(t) != 4) fail_msg("%s", text_string(&targets_at(t, 0)->problems));
     struct target *a = targets_at(t, 0), *w = targets_at(t, 1), *ca = targets_at(t, 2);
     assert_int_equal(a->kind, TARGET_SITE);
     assert_int_equal(sk_X509_num(a->sent), 1);
@@ -230,10 +232,11 @@ static void every_certificate_of_a_route_file_is_a_target_with_its_sites(void **
     assert_string_equal(w->hosts[1], "any.w.example");
     assert_int_equal(ca->kind, TARGET_TRUSTED);
     assert_int_equal(sk_X509_num(ca->sent), 1);
-    for (size_t i = 0; i < 3; i++) assert_int_equal(targets_at(t, i)->problems.len, 0);
+    assert_int_equal(targets_at(t, 3)->kind, TARGET_TRUSTED);
+    for (size_t i = 0; i < 4; i++) assert_int_equal(targets_at(t, i)->problems.len, 0);
     targets_free(t);
-    static const char *const files[] = {"a.crt", "a.key", "w.pem", "ca.crt"};
-    for (size_t i = 0; i < 4; i++) drop_file(files[i]);
+    static const char *const files[] = {"a.crt", "a.key", "w.pem", "ca.crt", "clients.crt"};
+    for (size_t i = 0; i < 5; i++) drop_file(files[i]);
     drop_cert(&wild);
 }
 
