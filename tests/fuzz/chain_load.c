@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // A file of certificates: loaded, put into a graph, a path searched for its first one. The last one is trusted. An input that begins
-// with W is judged by the web's rules as well, one with C has CRLs too; what follows that letter is the file.
+// with W is judged by the web's rules as well, one with C has CRLs too, one with A has everything else that is loaded, keys
+// and PKCS#12 with the password "secret"; what follows that letter is the file.
 
 #include <openssl/x509.h>
 
@@ -35,6 +36,20 @@ static void search(const STACK_OF(X509) * certs, bool is_web, const STACK_OF(X50
     graph_free(g);
 }
 
+// As rsp-certcheck reads a file.
+static void load_all(struct slice content) {
+    struct load_conf conf = {.path = "x", .password = "secret", .wanted = LOAD_ALL};
+    struct bundle b;
+    struct text said;
+    text_init(&said, 10000);
+    size_t failed = bundle_load(&b, content, &conf, &said);
+    CHECK((failed > 0) == (said.len > 0));
+    CHECK(!b.key || b.key_count > 0);
+    if (sk_X509_num(b.certificates) > 0) search(b.certificates, false, b.crls);
+    bundle_fini(&b);
+    text_fini(&said);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
     char mode = len > 0 ? (char)bytes[0] : ' ';
     struct slice content = {(const char *)bytes, len};
@@ -42,6 +57,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
     struct text said;
     STACK_OF(X509) * certs;
     STACK_OF(X509_CRL) *crls = NULL;
+    if (mode == 'A') {
+        load_all(slice_skip(content, 1));
+        return 0;
+    }
     text_init(&said, 10000);
     size_t failed = load_certificates(content, "x.pem", &certs, &said);
     CHECK((failed > 0) == (said.len > 0));
