@@ -13,7 +13,8 @@
 #include "tools/certcheck.h"
 #include "tools/number.h"
 
-#define DAYS_MAX 100000
+#define DAYS_MAX      100000
+#define TIMEOUT_MAX_S 3600
 
 enum choice {
 #define HEADING(text)
@@ -37,10 +38,11 @@ static const struct row rows[] = {
 #define ROWS (sizeof rows / sizeof *rows)
 
 static const char usage[] =
-    "usage: rsp-certcheck [OPTION]... FILE|DIRECTORY|-...\n" CERTCHECK_VERIFY_USAGE;
-static const char about[] = "\nShows the certificates of PEM, DER, PKCS#7 and PKCS#12 files, all "
-                            "paths from them to a trusted\n"
-                            "certificate, and what is wrong with them and how to mend it.\n";
+    "usage: rsp-certcheck [OPTION]... FILE|DIRECTORY|-|HOST[:PORT]...\n" CERTCHECK_VERIFY_USAGE;
+static const char about[] = "\nShows the certificates of PEM, DER, PKCS#7 and PKCS#12 files, or "
+                            "those that a server\n"
+                            "sends, all paths from them to a trusted certificate, and what is "
+                            "wrong with them and how to mend it.\n";
 static const char rest[] =
     "\nWith --verify: looks for the strongest valid path from the certificate in LEAF to one of "
     "the\n"
@@ -63,6 +65,7 @@ static const char rest[] =
 
 static size_t make_options(struct option *options, char *letters);
 static bool take(struct certcheck_words *words, int option, const char *value, int *status);
+static bool take_timeout(struct certcheck_words *words, const char *value);
 static bool take_form(struct certcheck_words *words, int option);
 static bool take_models(struct certcheck_words *words, const char *value);
 static bool is_consistent(const struct certcheck_words *words);
@@ -106,6 +109,15 @@ static size_t make_options(struct option *options, char *letters) {
 static bool take(struct certcheck_words *words, int option, const char *value, int *status) {
     switch (option) {
     case OPTION_HOST: words->target.host = value; return true;
+    case OPTION_CONFIG: words->config = value; return true;
+    case OPTION_PASSWORD_FILE: words->password_file = value; return true;
+    case OPTION_SNI: words->target.sni = value; return true;
+    case OPTION_STARTTLS: words->target.starttls = value; return true;
+    case OPTION_TIMEOUT: return take_timeout(words, value);
+    case OPTION_AIA: words->target.fetches_issuers = true; return true;
+    case OPTION_AIA_ALLOW_PRIVATE:
+        words->target.fetches_issuers = words->target.fetches_from_private = true;
+        return true;
     case OPTION_ANCHORS: words->anchors = value; return true;
     case OPTION_POLICY: words->policy = value; return true;
     case OPTION_PROMETHEUS: words->prometheus = value; return true;
@@ -133,6 +145,13 @@ static bool take(struct certcheck_words *words, int option, const char *value, i
     }
 }
 
+static bool take_timeout(struct certcheck_words *words, const char *value) {
+    unsigned seconds;
+    if (!number_parse("rsp-certcheck: --timeout", value, 1, TIMEOUT_MAX_S, &seconds)) return false;
+    words->target.timeout_ms = seconds * 1000;
+    return true;
+}
+
 static bool take_form(struct certcheck_words *words, int option) {
     enum certcheck_form form = option == OPTION_JSON     ? FORM_JSON
                                : option == OPTION_SARIF  ? FORM_SARIF
@@ -158,7 +177,7 @@ static bool take_models(struct certcheck_words *words, const char *value) {
 
 static bool is_consistent(const struct certcheck_words *words) {
     const char *why = NULL;
-    if (words->target_count == 0) why = "nothing to look at";
+    if (words->target_count == 0 && !words->config) why = "nothing to look at";
     if (words->has_key && !words->fix) why = "--with-key goes with --fix";
     if (words->critical_days > words->warning_days) why = "-c must not be more than -w";
     if (why) fprintf(stderr, "rsp-certcheck: %s\n", why);

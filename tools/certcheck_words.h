@@ -14,6 +14,8 @@ enum certcheck_form { FORM_TEXT, FORM_JSON, FORM_SARIF, FORM_JUNIT, FORM_NAGIOS,
 
 struct certcheck_words {
     struct target_conf target;
+    const char *config;        // a route file; NULL: none
+    const char *password_file; // NULL: the environment's password, if there is one
     const char *anchors, *policy, *prometheus, *fix; // NULL: not given
     time_t at;
     unsigned models;

@@ -8,6 +8,7 @@
 
 #include "certcheck/fix.h"
 #include "certcheck/out.h"
+#include "certcheck/password.h"
 #include "core/check.h"
 #include "tools/certcheck.h"
 #include "tools/certcheck_words.h"
@@ -16,6 +17,7 @@
 struct program {
     struct certcheck_words words;
     struct files *files;
+    char *password; // NULL: none
     struct report_rules rules;
     struct targets *targets;
     struct run run;
@@ -64,6 +66,8 @@ static bool begin(struct program *p) {
     p->rules.trial.trust = trust_new(p->files, words->anchors, &problems);
     if (words->policy) policy = policy_new(p->files, words->policy, &problems);
     p->rules.trial.policy = policy;
+    bool is_opened = password_read(words->password_file, &p->password, &problems);
+    p->words.target.password = p->password;
     fputs(text_string(&problems), stderr);
     text_fini(&problems);
     p->run = (struct run){.at = words->at,
@@ -72,7 +76,7 @@ static bool begin(struct program *p) {
                           .warning_days = (int)words->warning_days,
                           .critical_days = (int)words->critical_days,
                           .warnings_count = words->warnings_count};
-    return p->rules.trial.trust && (policy || !words->policy);
+    return is_opened && p->rules.trial.trust && (policy || !words->policy);
 }
 
 static void end(struct program *p) {
@@ -82,11 +86,13 @@ static void end(struct program *p) {
     policy_free((struct policy *)p->rules.trial.policy);
     trust_free((struct trust *)p->rules.trial.trust);
     files_free(p->files);
+    password_free(p->password);
 }
 
 static void judge(struct program *p) {
     p->targets = targets_new(&p->words.target);
     for (int i = 0; i < p->words.target_count; i++) targets_add(p->targets, p->words.targets[i]);
+    if (p->words.config) targets_add_routes(p->targets, p->words.config);
     p->run.count = targets_count(p->targets);
     p->run.reports = calloc(p->run.count + 1, sizeof *p->run.reports);
     CHECK(p->run.reports);

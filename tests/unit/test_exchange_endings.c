@@ -391,7 +391,7 @@ static void an_answer_of_the_process_may_be_long(void **state) {
     scene_init_local(&s, answer_locally, &asked);
     scene_connect(&s);
     scene_send(&s, GET);
-    scene_run(&s, BYTES, 5000);
+    scene_run(&s, BYTES, 60000); // a busy machine is no failure
     assert_true(s.got.len > BYTES);
     free((char *)asked.answer.at);
     scene_fini(&s);
