@@ -24,6 +24,7 @@ static void say_unknown(struct conf *c, const struct conf_spot *at, const struct
                         const char *key);
 static bool read_bool(struct reading *r, lua_State *L, int index);
 static bool read_uint(struct reading *r, lua_State *L, int index);
+static bool read_decimal(struct reading *r, lua_State *L, int index);
 static bool read_ms(struct reading *r, lua_State *L, int index);
 static bool read_bytes(struct reading *r, lua_State *L, int index);
 static bool read_string(struct reading *r, lua_State *L, int index);
@@ -38,10 +39,10 @@ static void add_value(struct text *out, lua_State *L, int index);
 
 typedef bool read_fn(struct reading *r, lua_State *L, int index);
 static read_fn *const readers[] = {
-    [CONF_BOOL] = read_bool,         [CONF_UINT] = read_uint,     [CONF_MS] = read_ms,
-    [CONF_BYTES] = read_bytes,       [CONF_STRING] = read_string, [CONF_WORD] = read_choice,
-    [CONF_CHOICE] = read_choice,     [CONF_OWN] = read_nothing,   [CONF_NOT_YET] = refuse,
-    [CONF_NETWORKS] = read_networks,
+    [CONF_BOOL] = read_bool,         [CONF_UINT] = read_uint,       [CONF_MS] = read_ms,
+    [CONF_BYTES] = read_bytes,       [CONF_STRING] = read_string,   [CONF_WORD] = read_choice,
+    [CONF_CHOICE] = read_choice,     [CONF_OWN] = read_nothing,     [CONF_NOT_YET] = refuse,
+    [CONF_NETWORKS] = read_networks, [CONF_DECIMAL] = read_decimal,
 };
 
 bool conf_read(struct conf *c, struct lua_State *L, int index, const struct conf_spot *at,
@@ -160,6 +161,20 @@ static bool read_uint(struct reading *r, lua_State *L, int index) {
         return wants(r, L, index, what);
     }
     *(unsigned *)r->member = (unsigned)n;
+    return true;
+}
+
+static bool read_decimal(struct reading *r, lua_State *L, int index) {
+    const struct conf_field *f = r->field;
+    double n = lua_tonumber(L, index) * 1000;
+    bool is_number = lua_type(L, index) == LUA_TNUMBER;
+    if (!is_number || !(n >= (double)f->least && n <= (double)f->most)) {
+        char what[96];
+        snprintf(what, sizeof what, "a number from %g to %g", (double)f->least / 1000,
+                 (double)f->most / 1000);
+        return wants(r, L, index, what);
+    }
+    *(unsigned *)r->member = (unsigned)(n + 0.5);
     return true;
 }
 

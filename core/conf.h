@@ -89,10 +89,11 @@ struct networks {
     size_t count;
 };
 
-enum conf_type { // the member of the struct, and how it is written
-    CONF_BOOL,   // bool: true or false
-    CONF_UINT,   // unsigned: a whole number
-    CONF_MS,     // unsigned: "250ms", "5s", "2m", "1h"
+enum conf_type {  // the member of the struct, and how it is written
+    CONF_BOOL,    // bool: true or false
+    CONF_UINT,    // unsigned: a whole number
+    CONF_DECIMAL, // unsigned, in thousandths: a number such as 1.25
+    CONF_MS,      // unsigned: "250ms", "5s", "2m", "1h"
     CONF_BYTES, // uint64_t or size_t: "64k", "10m", "1g", "100b"; "unlimited" where the most is UINT64_MAX
     CONF_STRING,   // char *: any string without control bytes
     CONF_WORD,     // char *: one of `choices`
@@ -105,8 +106,8 @@ struct conf_field {
     const char *name;
     enum conf_type type;
     size_t offset;
-    uint64_t least, most; // of UINT, MS and BYTES
-    uint64_t fallback;    // of BOOL, UINT, MS, BYTES, CHOICE
+    uint64_t least, most; // of UINT, DECIMAL, MS and BYTES
+    uint64_t fallback;    // of BOOL, UINT, DECIMAL, MS, BYTES, CHOICE
     const char *text;     // fallback of STRING and WORD; may be NULL
     const char *choices;  // of WORD and CHOICE: "warn|error"
     const char *help;

@@ -43,6 +43,7 @@ void conf_set_defaults(const struct conf_table *t, void *out) {
         switch (f->type) {
         case CONF_BOOL: *(bool *)at = f->fallback != 0; break;
         case CONF_UINT:
+        case CONF_DECIMAL:
         case CONF_MS: *(unsigned *)at = (unsigned)f->fallback; break;
         case CONF_BYTES: *(uint64_t *)at = f->fallback; break;
         case CONF_CHOICE: *(int *)at = (int)f->fallback; break;
@@ -131,6 +132,7 @@ static void print_field(const struct conf_field *f, const void *from, struct tex
     switch (f->type) {
     case CONF_BOOL: text_add(out, slice_of(*(const bool *)at ? "true" : "false")); break;
     case CONF_UINT: text_printf(out, "%u", *(const unsigned *)at); break;
+    case CONF_DECIMAL: text_printf(out, "%g", *(const unsigned *)at / 1000.0); break;
     case CONF_MS:
         print_with_unit(out, *(const unsigned *)at, times, sizeof times / sizeof *times);
         break;
@@ -163,6 +165,7 @@ static bool is_default(const struct conf_field *f, const void *from) {
     switch (f->type) {
     case CONF_BOOL: return *(const bool *)at == (f->fallback != 0);
     case CONF_UINT:
+    case CONF_DECIMAL:
     case CONF_MS: return *(const unsigned *)at == f->fallback;
     case CONF_BYTES: return *(const uint64_t *)at == f->fallback;
     case CONF_CHOICE: return *(const int *)at == (int)f->fallback;

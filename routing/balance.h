@@ -30,5 +30,18 @@ struct distance {
 };
 struct distance balance_distance(const struct member *m, uint64_t key_hash);
 bool is_nearer(struct distance a, struct distance b);
+// How many requests a member of these may have in flight: bound times the average by weight, the request that asks counted, rounded
+// up. The sum of all is more than what is in flight, so somebody always has room.
+struct load_bound {
+    uint64_t total; // in flight, with this one
+    uint64_t weight;
+    unsigned bound; // in thousandths
+};
+struct load_bound load_bound_of(unsigned bound, struct candidates among);
+uint64_t load_bound_most(const struct load_bound *b, const struct member *m);
+// The member that pool:member(address) names, if it takes requests.
+struct member *pool_named_member(struct pool *p, const struct route_answer *answer);
+// It has as many requests as it may.
+bool member_is_full(const struct member *m);
 // a's load is less than b's, by their weights, compared without dividing.
 bool is_less_busy(const struct member *a, const struct member *b);

@@ -10,21 +10,38 @@
 // its own keys move. All of it is in integers, so that every machine computes the same.
 enum { KEY_SEED = 0x5eed, MEMBER_SEED = 0x3e3b };
 
+static struct member *nearest(struct candidates from, uint64_t key_hash,
+                              const struct load_bound *bound);
+static bool has_room(const struct load_bound *b, const struct member *m);
 static uint64_t draw(const struct member *m, uint64_t key_hash);
 static uint64_t minus_ln(uint64_t d);
 static double limit_of(uint64_t d, unsigned weight);
 
+// With a bound, a key whose member is too busy goes to its own next choice that is not. Who has nothing in flight is not too busy
+// whatever the others have, so the sum over all members is asked for only when the first choice is at work.
 struct member *balance_hash(struct pool *p, struct candidates from, uint64_t key_hash) {
-    (void)p;
+    struct member *first = nearest(from, key_hash, NULL);
+    if (p->bound == 0 || member_in_flight(first) == 0) return first;
+    struct load_bound bound = load_bound_of(p->bound, from);
+    if (has_room(&bound, first)) return first;
+    struct member *next = nearest(from, key_hash, &bound);
+    return next ? next : first; // the counts have changed since they were summed
+}
+
+// Of those that have room below the bound, if there is one. NULL: nobody has.
+static struct member *nearest(struct candidates from, uint64_t key_hash,
+                              const struct load_bound *bound) {
     struct member *best = NULL;
     uint64_t best_draw = 0, best_ln = 0; // 0: not asked for yet
     double limit = 0;                    // no draw beyond limit * weight can win
     for (size_t i = 0; i < from.count; i++) {
         struct member *m = from.at[i];
         uint64_t d = draw(m, key_hash);
-        if (best && m->weight == best->weight && d >= best_draw) continue;
-        if (best && m->weight != best->weight) {
-            if ((double)(int64_t)(d >> 1) > limit * m->weight) continue;
+        bool differs = best && m->weight != best->weight;
+        if (best && !differs && d >= best_draw) continue;
+        if (differs && (double)(int64_t)(d >> 1) > limit * m->weight) continue;
+        if (bound && !has_room(bound, m)) continue;
+        if (differs) {
             if (best_ln == 0) best_ln = minus_ln(best_draw);
             struct distance theirs = {minus_ln(d), m->weight}, ours = {best_ln, best->weight};
             if (!is_nearer(theirs, ours)) continue;
@@ -35,6 +52,27 @@ struct member *balance_hash(struct pool *p, struct candidates from, uint64_t key
         limit = limit_of(best_draw, best->weight);
     }
     return best;
+}
+
+struct load_bound load_bound_of(unsigned bound, struct candidates among) {
+    struct load_bound b = {.total = 1, .bound = bound};
+    for (size_t i = 0; i < among.count; i++) {
+        b.total += member_in_flight(among.at[i]);
+        b.weight += among.at[i]->weight;
+    }
+    return b;
+}
+
+// In flight < load_bound_most(), without dividing.
+static bool has_room(const struct load_bound *b, const struct member *m) {
+    unsigned __int128 load = (unsigned __int128)(b->weight * 1000) * member_in_flight(m);
+    return load < (unsigned __int128)(b->total * b->bound) * m->weight;
+}
+
+uint64_t load_bound_most(const struct load_bound *b, const struct member *m) {
+    unsigned __int128 share = (unsigned __int128)b->total * b->bound * m->weight;
+    uint64_t parts = b->weight * 1000;
+    return (uint64_t)((share + parts - 1) / parts);
 }
 
 struct distance balance_distance(const struct member *m, uint64_t key_hash) {
@@ -79,7 +117,11 @@ static uint64_t minus_ln(uint64_t d) {
     uint64_t z =
         (uint64_t)(((unsigned __int128)x << 63) / (((unsigned __int128)1 << 64) - (x >> 1)));
     uint64_t square = (uint64_t)((unsigned __int128)z * z >> 64);
-    for (uint64_t power = z, n = 1; power >> 5; n += 2) {
+    uint64_t power = z;
+    // what is left after 20 terms is below 2^-63; written out, the divisions by n are multiplications
+#pragma GCC unroll 20
+    for (unsigned n = 1; n < 40; n += 2) {
+        if (power >> 5 == 0) break;
         series += power / n;
         power = (uint64_t)((unsigned __int128)power * square >> 64);
     }

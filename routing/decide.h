@@ -95,10 +95,13 @@ struct left_out {
         avoided_at_ms; // those that are avoided at this moment as well, if others are left; 0: nobody is
 };
 // The member for an attempt: a pure function of (answer, version of the table, in-flight counts) but for round robin's turn and
-// random-2's dice. NULL: nobody is left. A hash pool gives the key's own second choice when the first is left out. The arena is for
-// what lasts no longer than the call.
+// random-2's dice. NULL: nobody is left. A hash pool gives the key's own next choice when one is left out, down, full or above the
+// bound. The arena is for what lasts no longer than the call.
 struct member *pool_choose(struct pool *p, const struct route_answer *answer,
                            const struct left_out *out, struct arena *a);
+// After pool_choose() found nobody: somebody would take it, but all who would are full (max_connections).
+bool pool_has_no_place(struct pool *p, const struct route_answer *answer,
+                       const struct left_out *out);
 
 // `rsp explain`: what would happen to METHOD URL from `from` (may be NULL: 127.0.0.1), in words, with file:line. False and a reason in
 // out when the URL is none.

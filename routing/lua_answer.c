@@ -138,7 +138,7 @@ static int pool_member(lua_State *L) {
 // Is there a member that could take a request?
 static int pool_up(lua_State *L) {
     struct pool *p = check_pool(L);
-    lua_pushboolean(L, pool_view(p)->able_count > 0);
+    lua_pushboolean(L, pool_view(p)->up_count > 0);
     return 1;
 }
 

@@ -26,13 +26,17 @@ static void read_pool(struct loader *l, lua_State *L, int index, const struct co
                       struct pool *p);
 static void read_key(struct loader *l, lua_State *L, int index, const struct conf_spot *at,
                      struct pool *p);
+static void check_bound(struct loader *l, const struct conf_spot *at, const struct pool *p);
 static void read_members(struct loader *l, lua_State *L, int index, const struct conf_spot *at,
                          struct pool *p);
 static void read_member(struct loader *l, lua_State *L, const struct conf_spot *at, struct pool *p);
+static void read_backup(struct loader *l, lua_State *L, const struct conf_spot *at,
+                        struct table_settings *settings);
 static bool add_member(struct loader *l, const struct conf_spot *at, struct pool *p,
                        struct slice text, const struct table_settings *settings);
 static void push_pools(lua_State *L);
 static const char *address_list_name(lua_State *L, int index);
+static void push_member_name(lua_State *L);
 
 struct pool *pool_at(struct lua_State *L, int index) {
     struct pool **p = luaL_testudata(L, index, type_name);
@@ -155,6 +159,7 @@ static void read_pool(struct loader *l, lua_State *L, int index, const struct co
     if (p->backend.tls_ca) p->backend.tls_ca = loader_beside(l, p->backend.tls_ca);
     lua_pop(L, 1);
     read_key(l, L, index, at, p);
+    check_bound(l, at, p);
     read_members(l, L, index, at, p);
     if (p->configured_count == 0 && lua_rawlen(L, index) == 0 && !p->is_live)
         conf_error(l->conf, at, "has no members: write { \"10.0.0.1:8080\", ... }");
@@ -182,6 +187,16 @@ static void read_key(struct loader *l, lua_State *L, int index, const struct con
     lua_pop(L, 1);
 }
 
+static void check_bound(struct loader *l, const struct conf_spot *at, const struct pool *p) {
+    if (p->bound == 0) return;
+    if (p->balance != BALANCE_HASH)
+        conf_error_of_key(l->conf, at, "bound", "'bound' is only for balance = \"hash\"");
+    else if (p->bound < 1000)
+        conf_error_of_key(l->conf, at, "bound",
+                          "'bound' is 1 or more (1.25: a quarter above the average), or 0 for "
+                          "none");
+}
+
 static void read_members(struct loader *l, lua_State *L, int index, const struct conf_spot *at,
                          struct pool *p) {
     size_t count = lua_rawlen(L, index);
@@ -206,6 +221,7 @@ static void read_member(struct loader *l, lua_State *L, const struct conf_spot *
     bool is_table = lua_type(L, -1) == LUA_TTABLE;
     if (is_table) {
         conf_read(l->conf, L, -1, at, &MEMBER_SETTINGS, &settings);
+        read_backup(l, L, at, &settings);
         lua_rawgeti(L, -1, 1);
     }
     if (lua_type(L, -1) == LUA_TSTRING) {
@@ -216,6 +232,25 @@ static void read_member(struct loader *l, lua_State *L, const struct conf_spot *
                    luaL_typename(L, -1));
     }
     if (is_table) lua_pop(L, 1);
+}
+
+// The short way to say priority = 1.
+static void read_backup(struct loader *l, lua_State *L, const struct conf_spot *at,
+                        struct table_settings *settings) {
+    int type = lua_getfield(L, -1, "backup");
+    bool is_backup = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    if (type == LUA_TNIL) return;
+    bool has_priority = lua_getfield(L, -1, "priority") != LUA_TNIL;
+    lua_pop(L, 1);
+    if (type != LUA_TBOOLEAN)
+        conf_error_of_key(l->conf, at, "backup", "'backup' needs true or false");
+    else if (has_priority)
+        conf_error_of_key(l->conf, at, "backup",
+                          "'backup' and 'priority' exclude each other: backup = true is "
+                          "priority = 1");
+    else if (is_backup)
+        settings->tier = 1;
 }
 
 static bool add_member(struct loader *l, const struct conf_spot *at, struct pool *p,
@@ -251,21 +286,13 @@ static void push_pools(lua_State *L) {
     lua_rawsetp(L, LUA_REGISTRYINDEX, &pools_key);
 }
 
-// "a:1, b:1": pushes the name.
+// "a:1, b:1 weight=2": pushes the name.
 static const char *address_list_name(lua_State *L, int index) {
     luaL_Buffer name;
     luaL_buffinit(L, &name);
     for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, index); i++) {
         if (i > 1) luaL_addstring(&name, ", ");
-        lua_rawgeti(L, index, i);
-        if (lua_type(L, -1) == LUA_TTABLE) {
-            lua_getfield(L, -1, "weight");
-            const char *weight = lua_tostring(L, -1);
-            lua_rawgeti(L, -2, 1);
-            lua_pushfstring(L, "%s weight=%s", lua_tostring(L, -1), weight ? weight : "1");
-            lua_replace(L, -4);
-            lua_pop(L, 2);
-        }
+        if (lua_rawgeti(L, index, i) == LUA_TTABLE) push_member_name(L);
         if (lua_type(L, -1) != LUA_TSTRING) {
             lua_pop(L, 1);
             lua_pushliteral(L, "?");
@@ -274,4 +301,23 @@ static const char *address_list_name(lua_State *L, int index) {
     }
     luaL_pushresult(&name);
     return lua_tostring(L, -1);
+}
+
+// In place of a member's table: its address and what else is said of it.
+static void push_member_name(lua_State *L) {
+    int table = lua_gettop(L);
+    lua_rawgeti(L, table, 1);
+    for (size_t i = 0; i < MEMBER_SETTINGS.count && lua_type(L, -1) == LUA_TSTRING; i++) {
+        const char *key = MEMBER_SETTINGS.fields[i].name;
+        if (lua_getfield(L, table, key) == LUA_TNIL) {
+            lua_pop(L, 1);
+            continue;
+        }
+        const char *value = luaL_tolstring(L, -1, NULL);
+        lua_pushfstring(L, "%s %s=%s", lua_tostring(L, -3), key, value);
+        lua_replace(L, -4);
+        lua_pop(L, 2);
+    }
+    lua_replace(L, table);
+    lua_settop(L, table);
 }

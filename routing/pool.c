@@ -11,18 +11,46 @@ static balance_fn *const balances[] = {
 
 static struct member *choose_among(struct pool *p, const struct route_answer *answer,
                                    const struct left_out *out, struct arena *a);
-static struct candidates filter(struct candidates all, const struct left_out *out, struct arena *a);
-static bool is_left_out(const struct member *m, const struct left_out *out);
-static struct member *choose_fixed(const struct view *v, struct slice text,
-                                   const struct left_out *out);
+static struct candidates filter(const struct view *v, struct candidates all,
+                                const struct left_out *out, struct arena *a);
+static bool was_tried(const struct member *m, const struct left_out *out);
+static bool is_avoided(const struct member *m, const struct left_out *out);
 
 struct member *pool_choose(struct pool *p, const struct route_answer *answer,
                            const struct left_out *out, struct arena *a) {
-    if (answer->fixed.at) return choose_fixed(pool_view(p), answer->fixed, out);
+    if (answer->fixed.at) {
+        struct member *m = pool_named_member(p, answer);
+        return m && !was_tried(m, out) && !member_is_full(m) ? m : NULL;
+    }
     struct left_out tried = {out->tried, out->tried_count, 0};
     struct member *m = NULL;
     if (out->avoided_at_ms) m = choose_among(p, answer, out, a);
     return m ? m : choose_among(p, answer, &tried, a);
+}
+
+bool pool_has_no_place(struct pool *p, const struct route_answer *answer,
+                       const struct left_out *out) {
+    const struct view *v = pool_view(p);
+    if (!v->has_limits) return false;
+    if (answer->fixed.at) {
+        struct member *m = pool_named_member(p, answer);
+        return m && !was_tried(m, out);
+    }
+    for (size_t i = 0; i < v->able_count; i++)
+        if (!was_tried(v->able[i], out)) return true;
+    return false;
+}
+
+struct member *pool_named_member(struct pool *p, const struct route_answer *answer) {
+    const struct view *v = pool_view(p);
+    struct member *m = view_find(v, answer->fixed);
+    bool is_able = m && member_is_wanted(m) && (member_is_up(m) || v->ignores_health);
+    return is_able ? m : NULL;
+}
+
+bool member_is_full(const struct member *m) {
+    unsigned most = m->entry.live.max_connections;
+    return most > 0 && member_in_flight(m) >= most;
 }
 
 // Of the first tier that has anybody left. A hash pool without a key (a request without Host, a cookie that is missing) takes turns.
@@ -34,36 +62,33 @@ static struct member *choose_among(struct pool *p, const struct route_answer *an
     size_t begin = 0;
     for (size_t tier = 0; tier < v->tier_count; tier++) {
         struct candidates all = {v->able + begin, v->tier_ends[tier] - begin};
-        struct candidates left = filter(all, out, a);
+        struct candidates left = filter(v, all, out, a);
         if (left.count > 0) return balance(p, left, answer->key_hash);
         begin = v->tier_ends[tier];
     }
     return NULL;
 }
 
-static struct candidates filter(struct candidates all, const struct left_out *out,
-                                struct arena *a) {
-    if (out->tried_count == 0 && out->avoided_at_ms == 0) return all;
+static struct candidates filter(const struct view *v, struct candidates all,
+                                const struct left_out *out, struct arena *a) {
+    if (out->tried_count == 0 && out->avoided_at_ms == 0 && !v->has_limits) return all;
     struct member **at = arena_alloc(a, all.count * sizeof(struct member *));
     struct candidates left = {at, 0};
-    for (size_t i = 0; i < all.count; i++)
-        if (!is_left_out(all.at[i], out)) at[left.count++] = all.at[i];
+    for (size_t i = 0; i < all.count; i++) {
+        struct member *m = all.at[i];
+        if (!was_tried(m, out) && !is_avoided(m, out) && !member_is_full(m)) at[left.count++] = m;
+    }
     return left;
 }
 
-static bool is_left_out(const struct member *m, const struct left_out *out) {
+static bool was_tried(const struct member *m, const struct left_out *out) {
     for (unsigned i = 0; i < out->tried_count; i++)
         if (out->tried[i] == m) return true;
-    return m->avoid_until_ms > out->avoided_at_ms && out->avoided_at_ms > 0;
+    return false;
 }
 
-static struct member *choose_fixed(const struct view *v, struct slice text,
-                                   const struct left_out *out) {
-    struct member *m = view_find(v, text);
-    bool is_able = false;
-    for (size_t i = 0; m && i < v->able_count; i++) is_able |= v->able[i] == m;
-    struct left_out tried = {out->tried, out->tried_count, 0};
-    return is_able && !is_left_out(m, &tried) ? m : NULL;
+static bool is_avoided(const struct member *m, const struct left_out *out) {
+    return m->avoid_until_ms > out->avoided_at_ms && out->avoided_at_ms > 0;
 }
 
 bool is_less_busy(const struct member *a, const struct member *b) {

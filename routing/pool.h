@@ -29,6 +29,8 @@ struct pool {
     enum balance balance;
     struct key_template *key; // NULL but for hash
     bool key_is_host;         // the key is a host name: every key goes through hostname_normalise()
+    unsigned bound;           // of hash, in thousandths of the average load; 0: none
+    unsigned panic;           // in thousandths of the members of a tier
     struct backend_conf backend;
     bool is_live; // members come and go by the admin API
     struct member_conf *configured;

@@ -81,9 +81,15 @@ static void print_pool(const struct pool *p, struct text *out) {
 static void print_members(const struct pool *p, struct text *out) {
     for (size_t i = 0; i < p->configured_count; i++) {
         const struct member_conf *m = &p->configured[i];
-        if (m->settings.weight != 1) text_add(out, SLICE("{ "));
+        const struct table_settings plain = {.weight = 1};
+        bool is_plain = memcmp(&m->settings, &plain, sizeof plain) == 0;
+        text_add(out, is_plain ? SLICE("") : SLICE("{ "));
         conf_print_string(out, slice_of(m->text));
-        if (m->settings.weight != 1) text_printf(out, ", weight = %u }", m->settings.weight);
+        if (!is_plain) {
+            text_add(out, SLICE(", "));
+            conf_print(&MEMBER_SETTINGS, &m->settings, false, out);
+            text_add(out, SLICE(" }"));
+        }
         text_add(out, SLICE(", "));
     }
 }

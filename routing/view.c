@@ -22,8 +22,9 @@ static struct member *carry_over(const struct view *old, size_t near, const stru
                                  const char *text);
 static struct member *make_member(const struct pool *p, size_t i, const struct table_entry *e);
 static const char *text_of(const struct pool *p, size_t i, const struct table_entry *e);
-static void gather_able(struct view *v);
-static bool is_able(const struct member *m);
+static void gather_able(struct view *v, unsigned panic);
+static bool is_panic(const struct view *v, unsigned panic);
+static void end_tiers(struct view *v);
 static int by_tier(const void *a, const void *b);
 
 const struct view *pool_view(struct pool *p) {
@@ -68,7 +69,7 @@ static void refresh(struct pool *p, uint64_t head) {
         v.all[v.all_count++] = m;
     }
     free(list.entries);
-    gather_able(&v);
+    gather_able(&v, p->panic);
     p->view = v;
     view_fini(&old);
 }
@@ -113,27 +114,58 @@ static const char *text_of(const struct pool *p, size_t i, const struct table_en
     return p->shared ? table_text(p->table, e->slot) : p->configured[i].text;
 }
 
-static void gather_able(struct view *v) {
+bool member_is_wanted(const struct member *m) {
+    return m->is_good && m->weight > 0;
+}
+
+bool member_is_up(const struct member *m) {
+    return m->entry.health != HEALTH_DOWN && m->entry.health != HEALTH_EJECTED;
+}
+
+// Those that are wanted and up; all that are wanted when too few are up.
+static void gather_able(struct view *v, unsigned panic) {
     v->able = calloc(v->all_count + 1, sizeof *v->able);
     v->tier_ends = calloc(v->all_count + 1, sizeof *v->tier_ends);
     CHECK(v->able && v->tier_ends);
     bool is_sorted = true;
     for (size_t i = 0; i < v->all_count; i++) {
-        if (!is_able(v->all[i])) continue;
-        if (v->able_count > 0) is_sorted &= by_tier(&v->able[v->able_count - 1], &v->all[i]) <= 0;
-        v->able[v->able_count++] = v->all[i];
+        struct member *m = v->all[i];
+        v->has_limits |= m->entry.live.max_connections > 0;
+        if (!member_is_wanted(m)) continue;
+        v->up_count += member_is_up(m);
+        if (v->able_count > 0) is_sorted &= by_tier(&v->able[v->able_count - 1], &m) <= 0;
+        v->able[v->able_count++] = m;
     }
     if (!is_sorted) qsort(v->able, v->able_count, sizeof *v->able, by_tier);
+    end_tiers(v);
+    if (v->up_count == v->able_count) return;
+    v->ignores_health = is_panic(v, panic);
+    if (v->ignores_health) return;
+    size_t kept = 0;
+    for (size_t i = 0; i < v->able_count; i++)
+        if (member_is_up(v->able[i])) v->able[kept++] = v->able[i];
+    v->able_count = kept;
+    end_tiers(v);
+}
+
+// No tier has enough members that are up: as long as one has, there is somebody to ask without guessing.
+static bool is_panic(const struct view *v, unsigned panic) {
+    size_t begin = 0;
+    for (size_t tier = 0; tier < v->tier_count; begin = v->tier_ends[tier++]) {
+        size_t up = 0, count = v->tier_ends[tier] - begin;
+        for (size_t i = begin; i < v->tier_ends[tier]; i++) up += member_is_up(v->able[i]);
+        if (up > 0 && up * 1000 >= count * panic) return false;
+    }
+    return panic > 0;
+}
+
+static void end_tiers(struct view *v) {
+    v->tier_count = 0;
     for (size_t i = 1; i <= v->able_count; i++) {
         bool is_end =
             i == v->able_count || v->able[i]->entry.live.tier != v->able[i - 1]->entry.live.tier;
         if (is_end) v->tier_ends[v->tier_count++] = i;
     }
-}
-
-static bool is_able(const struct member *m) {
-    bool is_up = m->entry.health != HEALTH_DOWN && m->entry.health != HEALTH_EJECTED;
-    return m->is_good && m->weight > 0 && is_up;
 }
 
 // Within a tier by slot, which is the order of the list unless slots were used again.

@@ -19,10 +19,17 @@ struct view {
     size_t able_count;
     size_t *tier_ends; // where each tier ends in `able`
     size_t tier_count;
+    size_t up_count; // of those that would take requests if they are up: how many are
+    // So few are up that it is rather the checks that are wrong, or those that are left would fall too: all are asked.
+    bool ignores_health;
+    bool has_limits; // a member has a maximum of connections
 };
 
 // As of now: one load of a shared number while nothing has changed. Where there is no table, the members of the route file.
 const struct view *pool_view(struct pool *p);
 // The member of this address, or NULL.
 struct member *view_find(const struct view *v, struct slice text);
+// Takes requests, were it up: not drained, weight above 0, an address that can be read.
+bool member_is_wanted(const struct member *m);
+bool member_is_up(const struct member *m);
 void view_fini(struct view *v);
