@@ -18,14 +18,16 @@ static void add_bio(struct text *out, BIO *bio);
 
 struct made_cert make_cert(const struct cert_recipe *r) {
     static long serial = 4096;
+    static time_t now; // the same for all: a CA does not end a second before what it has issued
+    if (now == 0) now = time(NULL);
     struct made_cert made = {.cert = X509_new()};
     made.key = r->use_key ? EVP_PKEY_dup((EVP_PKEY *)r->use_key) : make_key(r->key);
     bool has_times = r->begins_s != 0 || r->ends_s != 0;
     X509_NAME *subject = X509_get_subject_name(made.cert);
     CHECK(X509_set_version(made.cert, X509_VERSION_3));
     CHECK(ASN1_INTEGER_set(X509_get_serialNumber(made.cert), serial++));
-    X509_gmtime_adj(X509_getm_notBefore(made.cert), has_times ? r->begins_s : -DAY_S);
-    X509_gmtime_adj(X509_getm_notAfter(made.cert), has_times ? r->ends_s : 30 * DAY_S);
+    X509_time_adj(X509_getm_notBefore(made.cert), has_times ? r->begins_s : -DAY_S, &now);
+    X509_time_adj(X509_getm_notAfter(made.cert), has_times ? r->ends_s : 30 * DAY_S, &now);
     if (r->begins_at) ASN1_TIME_set(X509_getm_notBefore(made.cert), r->begins_at);
     if (r->ends_at) ASN1_TIME_set(X509_getm_notAfter(made.cert), r->ends_at);
     CHECK(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
