@@ -29,7 +29,7 @@ NGINX_PROXY = """
   upstream backend {{ server 127.0.0.1:{backend}; keepalive 256; keepalive_requests 1000000000; }}
   server {{
     listen 127.0.0.1:{http} backlog=4096; listen 127.0.0.1:{https} ssl backlog=4096;
-    ssl_certificate {folder}/certs/localhost.pem; ssl_certificate_key {folder}/certs/localhost.pem; ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_certificate {folder}/certs/localhost.pem; ssl_certificate_key {folder}/certs/localhost.pem; ssl_protocols TLSv1.2 TLSv1.3; {clients}
     location / {{
       proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
@@ -62,7 +62,7 @@ defaults
   http-reuse always
 frontend front
   bind 127.0.0.1:{http} backlog 4096
-  bind 127.0.0.1:{https} ssl crt {folder}/certs/localhost.pem backlog 4096
+  bind 127.0.0.1:{https} ssl crt {folder}/certs/localhost.pem {clients} backlog 4096
   option forwardfor
   http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
   default_backend back
@@ -71,21 +71,26 @@ backend back
 """
 RSP = """
 listen {{ http = "127.0.0.1:{http}", https = "127.0.0.1:{https}", redirect = false }}
-tls {{ certificates = "{folder}/certs/" }}
+tls {{ certificates = "{folder}/certs/"{clients} }}
 log {{ access = "{access}", errors = "{folder}/rsp-errors.log" }}
 admin {{ socket = "{folder}/rsp-admin.sock" }}
 site "*" {{ to = "127.0.0.1:{backend}" }}
 """
 
+# Handshakes with client certificates: what asks for them.
+CLIENTS = {"nginx": "ssl_client_certificate {folder}/clients/ca.pem; ssl_verify_client on;", "haproxy": "ca-file {folder}/clients/ca.pem verify required",
+           "rsp": ', client = "require", client_ca = "{folder}/clients/ca.pem"'}
+
 
 class Proxy:
     """A started program with http and https ports and a way to ask what it has cost."""
 
-    def __init__(self, name, command, conf_name, conf, folder, cpu=PROXY_CPU, access="off", backend=0):
+    def __init__(self, name, command, conf_name, conf, folder, cpu=PROXY_CPU, access="off", backend=0, asks_clients=False):
         self.name, self.http, self.https = name, free_port(), free_port()
-        self.path = os.path.join(folder, conf_name)
+        self.folder, self.path = folder, os.path.join(folder, conf_name)
+        clients = CLIENTS[name].format(folder=folder) if asks_clients else ""
         with open(self.path, "w", encoding="utf-8") as f:
-            f.write(conf.format(name=name, folder=folder, http=self.http, https=self.https, backend=backend, access=access,
+            f.write(conf.format(clients=clients, name=name, folder=folder, http=self.http, https=self.https, backend=backend, access=access,
                                 page="x" * 100))
         with open(self.path + ".out", "wb") as out:
             self.process = subprocess.Popen(["taskset", "-c", cpu] + command(self.path), stdout=out, stderr=out, cwd=folder)
@@ -126,20 +131,20 @@ def start_backend(folder):
     return Proxy("backend", nginx_command, "backend.conf", conf, folder, cpu=LOAD_CPUS)
 
 
-def start_nginx(folder, backend, log=False):
+def start_nginx(folder, backend, log=False, asks_clients=False):
     access = f"{folder}/nginx-access.log combined buffer=64k" if log else "off"
-    return Proxy("nginx", nginx_command, "nginx.conf", NGINX_TOP + NGINX_PROXY, folder, access=access, backend=backend)
+    return Proxy("nginx", nginx_command, "nginx.conf", NGINX_TOP + NGINX_PROXY, folder, access=access, backend=backend, asks_clients=asks_clients)
 
 
-def start_haproxy(folder, backend, log=False):
-    return Proxy("haproxy", lambda path: ["/usr/sbin/haproxy", "-db", "-f", path], "haproxy.cfg", HAPROXY, folder, backend=backend)
+def start_haproxy(folder, backend, log=False, asks_clients=False):
+    return Proxy("haproxy", lambda path: ["/usr/sbin/haproxy", "-db", "-f", path], "haproxy.cfg", HAPROXY, folder, backend=backend, asks_clients=asks_clients)
 
 
 def start_rsp(program):
     """rsp as this command; {} in it stands for the route file."""
-    def start(folder, backend, log=False):
+    def start(folder, backend, log=False, asks_clients=False):
         def command(path):
             return [path if word == "{}" else word for word in program.split()]
         access = f"{folder}/rsp-access.log" if log else "off"
-        return Proxy("rsp", command, "rsp.lua", RSP, folder, access=access, backend=backend)
+        return Proxy("rsp", command, "rsp.lua", RSP, folder, access=access, backend=backend, asks_clients=asks_clients)
     return start

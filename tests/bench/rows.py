@@ -3,6 +3,7 @@
 """What is measured. Each row: a function of (proxy, options) that returns figures by name; the first figure is the one whose
 ratio to the better peer is asked for."""
 
+import os
 import time
 
 import generators
@@ -14,6 +15,7 @@ class Row:
         self.measure, self.options = measure, options
         self.needs_fresh_start = options.pop("fresh", False)
         self.logs = options.pop("logs", False)
+        self.asks_clients = options.pop("asks_clients", False)
 
 
 def url(proxy, path, tls):
@@ -28,9 +30,9 @@ def small_get(proxy, seconds, tls=False, connections=64):
     return {"cpu": run / requests * 1e6, "user": user / requests * 1e6, "rate": rate, "failed": failed}
 
 
-def handshake(proxy, seconds):
+def handshake(proxy, seconds, has_certificate=False):
     run = proxy.run_seconds()
-    count = generators.handshakes(proxy.https, seconds)
+    count = generators.handshakes(proxy.https, seconds, os.path.join(proxy.folder, "clients") if has_certificate else None)
     time.sleep(0.1)
     return {"cpu": (proxy.run_seconds() - run) / count * 1e6, "rate": count / seconds}
 
@@ -75,6 +77,7 @@ ROWS = [
     Row("small-tls", "small GET, keep-alive, TLS", "us", "1.00", small_get, tls=True),
     Row("small-logged", "the same, plain, with an access log (HAProxy: without)", "us", "1.00", small_get, logs=True, fresh=True),
     Row("handshakes", "full TLS handshakes (P-256)", "us", "1.05", handshake),
+    Row("client-certs", "the same with client certificates (one intermediate) and an answer", "us", "1.10", handshake, fresh=True, asks_clients=True, has_certificate=True),
     Row("body-plain", "1 GB body, plain", "s/GB", "1.00", body),
     Row("body-tls", "1 GB body, TLS", "s/GB", "1.00", body, tls=True),
     Row("idle-plain", "memory of an idle connection, plain", "KiB", "=4", idle_memory, fresh=True),
