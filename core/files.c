@@ -14,8 +14,10 @@
 
 #include "core/check.h"
 #include "core/log.h"
+#include "core/undumped.h"
 
 static size_t place_of(const struct files *f, const char *path);
+static void take_room(struct file *file, size_t bytes);
 static void free_file(struct file *file);
 static void load_file(struct files *f, struct file *file);
 static const char *read_descriptor(struct files *f, struct file *file, int fd);
@@ -114,7 +116,7 @@ void files_replace(struct files *f, const char *path, struct slice content) {
         *kept = *old;
         *file = (struct file){.path = copy_string(path), .replaced = kept};
     }
-    file->owned = make_room(NULL, content.len + 1);
+    take_room(file, content.len + 1);
     if (content.len > 0) memcpy(file->owned, content.at, content.len);
     file->content = (struct slice){file->owned, content.len};
 }
@@ -155,11 +157,15 @@ struct file *files_add(struct files *f, const char *path) {
     return f->files[i];
 }
 
+static void take_room(struct file *file, size_t bytes) {
+    file->owned = undumped_new(bytes);
+    file->owned_bytes = bytes;
+}
+
 static void free_file(struct file *file) {
     while (file) {
         struct file *next = file->replaced;
-        if (file->owned) explicit_bzero(file->owned, file->content.len);
-        free(file->owned);
+        undumped_free(file->owned, file->owned_bytes);
         free(file->path);
         free(file->why);
         free(file);
@@ -188,7 +194,7 @@ static const char *read_descriptor(struct files *f, struct file *file, int fd) {
     size_t size = (size_t)st.st_size;
     if (size > FILES_ONE_MAX) return "larger than 32 MiB";
     if (size > FILES_ALL_MAX - f->bytes) return "all files together are larger than 256 MiB";
-    file->owned = make_room(NULL, size + 1); // one more, to see that there is no more
+    take_room(file, size + 1); // one more, to see that there is no more
     file->content = (struct slice){file->owned, size + 1};
     size_t len = 0;
     ssize_t n;
@@ -202,8 +208,7 @@ static const char *read_descriptor(struct files *f, struct file *file, int fd) {
 
 void files_fail_one(struct file *file, const char *reason) {
     file->why = copy_string(reason);
-    if (file->owned) explicit_bzero(file->owned, file->content.len);
-    free(file->owned);
+    undumped_free(file->owned, file->owned_bytes);
     file->owned = NULL;
     file->content = (struct slice){NULL, 0};
 }

@@ -30,6 +30,8 @@ size_t files_glob(struct files *f, const char *pattern, const char *const **path
 size_t files_peek_glob(const struct files *f, const char *pattern, const char *const **paths);
 // Has a pattern that was asked for match this path as well (a file that has gone from the disk keeps its old bytes).
 void files_add_match(struct files *f, const char *pattern, const char *path);
+// A set that another process read and packed.
+bool files_is_unpacked(const struct files *f);
 // Puts content in place of what the disk has (a certificate that went bad keeps its old bytes).
 void files_replace(struct files *f, const char *path, struct slice content);
 // Whether the set knows this path, and its content if it could be read.

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/files_parts.h"
+#include "core/undumped.h"
 
 // What packs and what unpacks is the same program: the mark only tells a wrong descriptor.
 static const struct slice packed_mark = {"rsp files 1\n", 12};
@@ -43,6 +44,7 @@ int files_pack(const struct files *f) {
     if (ftruncate(fd, (off_t)counted.len) == 0)
         at = mmap(NULL, counted.len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (at != MAP_FAILED) {
+        undumped_mark(at, counted.len);
         put_set(f, &(struct cursor){.at = at});
         munmap(at, counted.len); // F_SEAL_WRITE is refused as long as a writable mapping exists
         int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
@@ -63,6 +65,10 @@ struct files *files_unpack(int fd, char *why, size_t why_max) {
     snprintf(why, why_max, "%s", reason);
     files_free(f);
     return NULL;
+}
+
+bool files_is_unpacked(const struct files *f) {
+    return f->mapping != NULL;
 }
 
 static void put_set(const struct files *f, struct cursor *c) {
@@ -110,6 +116,7 @@ static const char *map_set(struct files *f, int fd) {
     if (st.st_size == 0) return "not a packed set of files";
     void *at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
     if (at == MAP_FAILED) return strerror(errno);
+    undumped_mark(at, (size_t)st.st_size);
     f->mapping = at;
     f->mapping_len = (size_t)st.st_size;
     return NULL;

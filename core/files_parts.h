@@ -13,7 +13,8 @@ enum { FILES_MAX = 65536, PATTERNS_MAX = 1024, MATCHES_MAX = 65536 };
 struct file {
     char *path;
     char *why;   // it could not be read; NULL: it could
-    char *owned; // the content's memory; NULL: content stands in the mapping
+    char *owned; // the content's memory (core/undumped.h); NULL: content stands in the mapping
+    size_t owned_bytes;
     struct slice content;
     struct file *replaced; // earlier content, promised for the set's life
 };

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "core/check.h"
+#include "core/undumped.h"
 
 enum { CACHE_LINE = 64 };
 
@@ -48,6 +49,7 @@ struct shared *shared_new(const struct shared_plan *plan) {
         return NULL;
     }
     s->base = base;
+    undumped_mark(base, s->bytes); // keys of session tickets are among it
     return s;
 }
 

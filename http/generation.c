@@ -63,6 +63,7 @@ static bool build_tls(struct generation *g, const struct files *old, void *ticke
     text_init(&said, PROBLEMS_MAX);
     certificates_init(&named, g->config, g->files, problems);
     struct tls_server_conf conf = certificates_conf(&named, ticket_keys);
+    conf.logs_notes = !files_is_unpacked(g->files);
     if (old) certificates_keep_old(&named, g->files, old, problems);
     g->tls = tls_server_new(g->files, &conf, &said);
     if (g->tls && old && certificates_keep_gone(&named, g->files, old, g->tls, problems)) {

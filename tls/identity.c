@@ -68,6 +68,17 @@ static bool load(struct identity *id, struct files *files, const struct tls_iden
     return is_good;
 }
 
+void identity_log_notes(const struct identity *id) {
+    struct slice notes = text_slice(&id->notes);
+    while (notes.len > 0) {
+        struct slice note = slice_cut(&notes, '\n');
+        if (id->is_weak)
+            log_warn("%.*s", SLICE_ARGS(note));
+        else
+            log_info("%.*s", SLICE_ARGS(note));
+    }
+}
+
 void identity_fini(struct identity *id) {
     for (size_t i = 0; i < id->name_count; i++) free(id->names[i]);
     free(id->names);
@@ -325,14 +336,6 @@ bool tls_identity_check(struct files *files, const struct tls_identity_conf *ide
                         struct text *problems) {
     struct identity id;
     bool is_good = identity_load(&id, files, identity, problems);
-    struct slice notes = text_slice(&id.notes);
-    while (notes.len > 0) {
-        struct slice note = slice_cut(&notes, '\n');
-        if (id.is_weak)
-            log_warn("%.*s", SLICE_ARGS(note));
-        else
-            log_info("%.*s", SLICE_ARGS(note));
-    }
     identity_fini(&id);
     return is_good;
 }

@@ -23,6 +23,7 @@ struct identity {
 // far as possible in either case; identity_fini() is due.
 bool identity_load(struct identity *id, struct files *files, const struct tls_identity_conf *conf,
                    struct text *problems);
+void identity_log_notes(const struct identity *id);
 void identity_fini(struct identity *id);
 
 // The certificates that lead from `leaf` towards a root, picked from `pool` in order: the strongest valid path

@@ -49,6 +49,7 @@ struct tls_server {
     BIO_METHOD *wire_method;
     struct tickets *tickets; // NULL: none
     char *profile_name;
+    bool logs_notes;
 };
 
 static void load_identities(struct tls_server *t, struct files *files,
@@ -83,6 +84,7 @@ struct tls_server *tls_server_new(struct files *files, const struct tls_server_c
     if (!CRYPTO_secure_malloc_initialized())
         CRYPTO_secure_malloc_init(SECURE_HEAP_SIZE, SECURE_HEAP_UNIT);
     t->profile_name = conf->profile ? strdup(conf->profile) : NULL;
+    t->logs_notes = conf->logs_notes;
     t->wire_method = wire_method_new();
     t->tickets = conf->has_tickets ? tickets_new(conf->ticket_keys) : NULL;
     load_identities(t, files, conf, problems);
@@ -193,6 +195,7 @@ static void load_one(struct tls_server *t, struct files *files,
     CHECK(grown);
     t->identities = grown;
     t->identities[t->identity_count++] = id;
+    if (t->logs_notes) identity_log_notes(id);
 }
 
 static void load_verifiers(struct tls_server *t, struct files *files,

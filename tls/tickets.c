@@ -71,7 +71,7 @@ struct tickets *tickets_new(void *area) {
     CHECK(t);
     t->area = area;
     if (!area) {
-        t->area = t->own = calloc(1, sizeof *t->own);
+        t->area = t->own = OPENSSL_secure_zalloc(sizeof *t->own);
         CHECK(t->own);
         tls_tickets_init(t->own);
     }
@@ -82,8 +82,7 @@ struct tickets *tickets_new(void *area) {
 
 void tickets_free(struct tickets *t) {
     if (!t) return;
-    if (t->own) OPENSSL_cleanse(t->own, sizeof *t->own);
-    free(t->own);
+    OPENSSL_secure_clear_free(t->own, sizeof *t->own);
     EVP_CIPHER_free(t->cipher);
     free(t);
 }

@@ -46,6 +46,8 @@ struct tls_server_conf {
         *identities; // those that sites name; their sites use them whatever names they carry
     size_t identity_count;
     const char *profile; // "intermediate" (default) or "modern"
+    bool
+        logs_notes; // what was mended or is served although it is weak: due once, not in every process
     bool strict_sni;
     const char *default_name; // NULL: the first identity, else the first of the directory
     bool has_tickets;

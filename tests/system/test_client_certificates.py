@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 
 import certificates
-from authority import Authority, join
+from authority import Authority, join, make_key
 from backends import answer, respond
 from harness import SystemTest, main
 from wire import Client, request
@@ -286,6 +286,20 @@ class ClientCertificates(SystemTest):
         self.assertEqual(seen(rsp.https, "chain.example", None)[1], [])
         self.assertEqual(len(seen(rsp.https, "off.example", self.good)[1]), 3)  # a trusted proxy before us has said so
         self.assertEqual(seen(untrusting.https, "off.example", None)[1], [])
+
+    def test_what_is_sent_otherwise_than_the_file_has_it_is_said_once_at_the_start(self):
+        """A file in the wrong order, with a root and a stranger: the start says it, and the reload again."""
+        rsp = self.rsp('site "a.example" { respond = { 200, "in" } }', tls=True, workers=2)
+        key, cert = make_key(rsp.path("key")), rsp.path("crt")
+        self.middle.sign(key, "a.example", "subjectAltName=DNS:a.example\n", cert)
+        join(os.path.join(rsp.certs, "a.pem"), key, cert, self.root.cert, self.stranger.cert, self.middle.cert)
+        said = "a.pem: 2 of 4 certificates are not part of the chain or are its root; not sent"
+        self.assertEqual(rsp.reload()[0], 0)
+        self.assertEqual(rsp.errors().count(said), 1)
+        self.assertIn("a.pem: the chain was not in order; it is sent in order", rsp.errors())
+        rsp.stop()
+        rsp.start()
+        self.assertEqual(rsp.errors().count(said), 2)
 
     def test_curl_and_s_client_get_in(self):
         rsp = self.start()

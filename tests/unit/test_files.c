@@ -291,8 +291,47 @@ static void many_files_are_found_again(void **state) {
     close(fd);
 }
 
+// The kernel's own word: "dd" among the flags of the mapping that holds the address.
+static bool is_left_out_of_core_dumps(const void *at) {
+    FILE *f = fopen("/proc/self/smaps", "r");
+    char line[1000];
+    bool is_here = false, is_left_out = false;
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) {
+        unsigned long begin, end;
+        if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+            is_here = (uintptr_t)at >= begin && (uintptr_t)at < end;
+        if (is_here && strncmp(line, "VmFlags:", 8) == 0) is_left_out = strstr(line, " dd") != NULL;
+    }
+    fclose(f);
+    return is_left_out;
+}
+
+static void core_dumps_leave_contents_out(void **state) {
+    (void)state;
+    struct files *f = files_new();
+    struct slice read, replaced, unpacked;
+    char why[100];
+    static const char here[] = "static memory is dumped";
+    assert_false(is_left_out_of_core_dumps(here));
+    assert_true(files_read(f, in_folder(0, "a.pem"), &read, why, sizeof why));
+    assert_true(is_left_out_of_core_dumps(read.at));
+    files_replace(f, "key.pem", SLICE("a key"));
+    assert_true(files_read(f, "key.pem", &replaced, why, sizeof why));
+    assert_true(is_left_out_of_core_dumps(replaced.at));
+    int fd = files_pack(f);
+    struct files *other = files_unpack(fd, why, sizeof why);
+    assert_non_null(other);
+    assert_true(files_peek(other, "key.pem", &unpacked));
+    assert_true(is_left_out_of_core_dumps(unpacked.at));
+    close(fd);
+    files_free(other);
+    files_free(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(core_dumps_leave_contents_out),
         cmocka_unit_test(a_file_is_read_once_and_kept),
         cmocka_unit_test(what_cannot_be_read_says_why_each_time),
         cmocka_unit_test(a_file_without_permission_is_refused),

@@ -355,8 +355,31 @@ static void a_weak_certificate_is_served_where_its_site_says_so(void **state) {
     clean(&f);
 }
 
+// What OpenSSL makes of private keys stands in its secure heap: locked, out of core dumps, wiped when it is freed.
+static void private_keys_live_in_the_secure_heap(void **state) {
+    (void)state;
+    static const char *const kinds[] = {"P-256", "RSA2048", "ED25519"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct fixture f = prepare();
+        start(&f, NULL, 0, (struct tls_server_conf){0}); // the heap is there
+        add_file(&f, "a.pem", "a", "DNS:a.example", kinds[i]);
+        size_t before = CRYPTO_secure_used();
+        struct tls_server *other = tls_server_new(
+            f.files,
+            &(struct tls_server_conf){.identities = &(struct tls_identity_conf){.cert = "a.pem"},
+                                      .identity_count = 1},
+            &f.problems);
+        assert_int_equal(tls_server_count(other), 1);
+        assert_true(CRYPTO_secure_used() >= before + 32);
+        tls_server_free(other);
+        assert_int_equal(CRYPTO_secure_used(), before);
+        clean(&f);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(private_keys_live_in_the_secure_heap),
         cmocka_unit_test(the_name_asked_for_picks_the_certificate),
         cmocka_unit_test(unknown_names_get_the_default_certificate),
         cmocka_unit_test(strict_sni_refuses_unknown_names_and_clients_without_one),
