@@ -162,7 +162,10 @@ static bool finish_handshake(struct client_conn *c) {
         if (stream_end(c->stream) == STREAM_OPEN) return false;
         refuse(c, FAIL_HANDSHAKE, "the client closed the connection");
         return false;
-    case BROKEN: refuse(c, FAIL_HANDSHAKE, stream_failure(c->stream)); return false;
+    case BROKEN:
+        refuse(c, tls_has_refused(c->stream) ? FAIL_BAD_CERTIFICATE : FAIL_HANDSHAKE,
+               stream_failure(c->stream));
+        return false;
     case READY: break;
     }
     c->facts.tls = tls_version(c->stream);

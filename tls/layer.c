@@ -288,6 +288,11 @@ size_t tls_client_rules_of(const struct stream *s) {
     return l ? l->client_rules : 0;
 }
 
+bool tls_has_refused(const struct stream *s) {
+    const struct tls_layer *l = stream_layer(s);
+    return l && SSL_get_verify_result(l->ssl) != X509_V_OK;
+}
+
 bool tls_has_certificate(const struct stream *s) {
     const struct tls_layer *l = stream_layer(s);
     return l && SSL_get0_peer_certificate(l->ssl) != NULL;

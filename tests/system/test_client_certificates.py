@@ -15,7 +15,7 @@ import tempfile
 import certificates
 from authority import Authority, join, make_key
 from backends import answer, respond
-from harness import SystemTest, main
+from harness import SystemTest, main, program
 from wire import Client, request
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
@@ -157,7 +157,9 @@ class ClientCertificates(SystemTest):
 
     def test_revoked_and_too_deep(self):
         rsp = self.start()
-        self.refused(rsp, "crl.example", self.revoked, "certificate revoked", "bob.*revoked")
+        self.refused(rsp, "crl.example", self.revoked, "certificate revoked", "the client's certificate was refused: TLS: .*bob.*revoked")
+        metrics = subprocess.run([program("rspctl"), "-s", rsp.path("admin.sock"), "metrics"], capture_output=True, text=True, check=True).stdout
+        self.assertRegex(metrics, "(?i)bad_certificate.* 2\\n")
         self.assertIn(b"verified=true", Visitor(rsp.https, self.revoked).ask("needs.example").body)
         rsp = self.start()
         self.refused(rsp, "shallow.example", self.good, "handshake failure", "alice.*more intermediates than allowed")
