@@ -16,6 +16,7 @@ struct date {
 
 static struct {
     uint64_t monotonic_us; // 0: never read
+    uint64_t monotonic_ms;
     time_t wall;
     struct date http_date;
     struct date log_date;
@@ -37,10 +38,12 @@ void clock_update(void) {
     clock_gettime(CLOCK_REALTIME, &wall);
     now.wall = wall.tv_sec;
     now.monotonic_us = clock_read_us();
+    now.monotonic_ms = now.monotonic_us / 1000;
 }
 
 uint64_t clock_ms(void) {
-    return clock_us() / 1000;
+    read_if_never();
+    return now.monotonic_ms;
 }
 
 uint64_t clock_us(void) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/time.h>
 
+#include "core/buffer.h"
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/pipes.h"
@@ -18,6 +19,7 @@ struct loop {
     struct event_base *base;
     struct timers timers;
     struct pipes *pipes;
+    struct blocks *blocks;    // for the buffers of streams
     struct event timer_event; // for the first of the timers, or earlier
     struct event limit_event; // loop_turn()
     uint64_t timer_ms;        // when timer_event fires; 0: not added
@@ -58,6 +60,7 @@ struct loop *loop_new(void) {
     event_config_free(config);
     CHECK(loop->base != NULL);
     loop->pipes = pipes_new();
+    loop->blocks = blocks_new();
     ring_init(&loop->tasks);
     ring_init(&loop->last_tasks);
     ring_init(&loop->next_turn);
@@ -76,6 +79,7 @@ void loop_free(struct loop *loop) {
     event_base_free(loop->base);
     timers_fini(&loop->timers);
     pipes_free(loop->pipes);
+    blocks_free(loop->blocks);
     free(loop);
 }
 
@@ -105,6 +109,10 @@ struct timers *loop_timers(struct loop *loop) {
 
 struct pipes *loop_pipes(struct loop *loop) {
     return loop->pipes;
+}
+
+struct blocks *loop_blocks(struct loop *loop) {
+    return loop->blocks;
 }
 
 void loop_begin_turn(struct loop *loop) {

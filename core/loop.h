@@ -15,6 +15,7 @@ struct loop;
 struct event_base;
 struct timers;
 struct pipes;
+struct blocks;
 
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
@@ -69,3 +70,4 @@ struct event_base *loop_base(struct loop *loop);
 void loop_begin_turn(struct loop *loop);
 struct timers *loop_timers(struct loop *loop);
 struct pipes *loop_pipes(struct loop *loop);
+struct blocks *loop_blocks(struct loop *loop);

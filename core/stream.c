@@ -4,7 +4,7 @@
 // The stream: its life, what its owner sees, and what it waits for. Receiving is in stream_read.c, sending in
 // stream_write.c, the layer (TLS) in stream_layer.c, bodies that go past us in stream_splice.c.
 //
-// The transport is two raw events of libevent over two of its evbuffers, not a bufferevent. Two thirds of the cost of
+// The transport is two raw events of libevent over two buffers of ours, not a bufferevent. Two thirds of the cost of
 // a bufferevent are its epoll_ctl around each write and its ioctl before each read (of 4,096 bytes at most); with
 // writes and reads of our own nothing of it was left in use but its memory, and its watermarks and suspensions
 // would be a second, hidden set of rules beside ours.
@@ -178,7 +178,7 @@ void stream_write(struct stream *s, struct slice bytes) {
 
 char *stream_reserve(struct stream *s, size_t bytes) {
     size_t got;
-    return buffer_reserve(output(s), bytes, &got);
+    return buffer_reserve(output(s), bytes, bytes, &got);
 }
 
 void stream_commit(struct stream *s, size_t n) {
@@ -220,7 +220,7 @@ bool stream_is_shut(const struct stream *s) {
 
 static struct buffer *output(struct stream *s) {
     CHECK(s->output_state == OUTPUT_OPEN || s->output_state == OUTPUT_BROKEN);
-    if (!s->output) s->output = buffer_new();
+    if (!s->output) s->output = buffer_new(loop_blocks(s->loop));
     return s->output;
 }
 

@@ -16,10 +16,11 @@ void stream_add_layer(struct stream *s, const struct layer_ops *ops, void *layer
     CHECK(inner != NULL);
     inner->ops = ops;
     inner->layer = layer;
-    inner->io.wire_in = s->input ? s->input : buffer_new();
-    inner->io.wire_out = s->output ? s->output : buffer_new(); // plain, and goes first
-    inner->io.plain_in = s->input = buffer_new();
-    inner->io.plain_out = s->output = buffer_new();
+    inner->io.wire_in = s->input ? s->input : buffer_new(loop_blocks(s->loop));
+    inner->io.wire_out =
+        s->output ? s->output : buffer_new(loop_blocks(s->loop)); // plain, and goes first
+    inner->io.plain_in = s->input = buffer_new(loop_blocks(s->loop));
+    inner->io.plain_out = s->output = buffer_new(loop_blocks(s->loop));
     inner->is_due = true;
     s->inner = inner;
     if (s->end == STREAM_ENDED) s->end = STREAM_OPEN; // the layer says when it ends

@@ -101,7 +101,7 @@ void stream_free_layer(struct stream *s);
 
 static inline struct buffer *stream_wire_in(struct stream *s) {
     if (s->inner) return s->inner->io.wire_in;
-    if (!s->input) s->input = buffer_new();
+    if (!s->input) s->input = buffer_new(loop_blocks(s->loop));
     return s->input;
 }
 

@@ -12,11 +12,13 @@
 #include "core/stream_parts.h"
 
 // What one recv may bring grows while reads fill it and shrinks when they do not. The sizes are those of malloc's
-// blocks less what libevent and malloc keep in them. A block is freed when its last byte has gone, so a slow sink holds up to
+// blocks less what we and malloc keep in them. A block is freed when its last byte has gone, so a slow sink holds up to
 // one block more than its backlog; larger ones than these cost memory and save no time that could be measured.
 #define RECV_OVERHEAD 64
 #define RECV_FIRST    ((size_t)4 * 1024 - RECV_OVERHEAD)
 #define RECV_MOST     ((size_t)64 * 1024 - RECV_OVERHEAD)
+// A block that has less room than this is left as it is.
+#define RECV_LEAST ((size_t)1024)
 // Of what a layer has not taken yet; more than the longest record of TLS.
 #define WIRE_IN_MAX ((size_t)64 * 1024)
 
@@ -25,7 +27,6 @@ static size_t room(const struct stream *s);
 static size_t slack(const struct stream *s);
 static size_t larger(size_t a, size_t b);
 static bool receive(struct stream *s);
-static size_t whole_block(size_t bytes);
 static void on_received(struct stream *s, size_t bytes, size_t asked);
 static void on_wire_end(struct stream *s);
 static void adapt(struct stream *s, size_t bytes, size_t asked);
@@ -84,7 +85,8 @@ static bool receive(struct stream *s) {
     size_t want = room(s);
     size_t asked;
     struct buffer *b = stream_wire_in(s);
-    char *at = buffer_reserve(b, whole_block(want < s->recv_size ? want : s->recv_size), &asked);
+    size_t block = want < s->recv_size ? want : s->recv_size;
+    char *at = buffer_reserve(b, block < RECV_LEAST ? block : RECV_LEAST, block, &asked);
     if (asked > want) asked = want;
     ssize_t n = recv(s->fd, at, asked, 0);
     int error = errno;
@@ -110,14 +112,6 @@ void stream_received(struct stream *s, ssize_t n, size_t asked) {
     } else if (errno != EAGAIN && errno != EINTR) {
         stream_fail(s, errno);
     }
-}
-
-// libevent rounds its blocks up to powers of two: what does not fill one would cost up to twice its bytes.
-static size_t whole_block(size_t bytes) {
-    size_t block = RECV_FIRST + RECV_OVERHEAD;
-    if (bytes < RECV_FIRST) return bytes;
-    while (block * 2 - RECV_OVERHEAD <= bytes) block *= 2;
-    return block - RECV_OVERHEAD;
 }
 
 static void on_received(struct stream *s, size_t bytes, size_t asked) {

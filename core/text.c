@@ -56,6 +56,16 @@ void text_add_u64(struct text *t, uint64_t n) {
     text_add(t, slice_from(first, digits + sizeof digits));
 }
 
+char *text_reserve(struct text *t, size_t bytes) {
+    CHECK(bytes >= t->cap - t->len ? make_room(t, bytes) == bytes : true);
+    return t->at + t->len;
+}
+
+void text_commit(struct text *t, size_t n) {
+    CHECK(n < t->cap - t->len);
+    t->len += n;
+}
+
 void text_add_lines(struct text *t, const char *before, struct slice lines) {
     while (lines.len > 0) {
         text_add(t, slice_of(before));

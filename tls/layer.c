@@ -173,7 +173,7 @@ static void read_records(struct tls_layer *l, const struct layer_io *io) {
         }
         if (wanted > READ_ROOM_MAX) wanted = READ_ROOM_MAX;
         size_t room = 0;
-        char *at = buffer_reserve(io->plain_in, wanted, &room);
+        char *at = buffer_reserve(io->plain_in, wanted, wanted, &room);
         size_t n = fill(l, at, wanted);
         buffer_commit(io->plain_in, n);
         if (n == 0) break;

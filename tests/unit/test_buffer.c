@@ -29,7 +29,7 @@ static void assert_holds(const struct buffer *b, const char *text) {
 
 static void what_is_added_comes_out_in_order(void **state) {
     (void)state;
-    struct buffer *b = buffer_new();
+    struct buffer *b = buffer_new(NULL);
     assert_int_equal(buffer_peek(b).len, 0);
     buffer_add(b, SLICE("hello "));
     buffer_add(b, (struct slice){NULL, 0});
@@ -54,12 +54,12 @@ static void no_buffer_is_an_empty_one(void **state) {
 
 static void a_copy_is_without_gaps_and_takes_nothing(void **state) {
     (void)state;
-    struct buffer *b = buffer_new();
+    struct buffer *b = buffer_new(NULL);
     struct slice runs[8];
     char to[8192];
     assert_int_equal(buffer_copy(NULL, to, sizeof to), 0);
     for (int i = 0; i < 2; i++) {
-        struct buffer *piece = buffer_new();
+        struct buffer *piece = buffer_new(NULL);
         memset(to, 'a' + i, 4096);
         buffer_add(piece, (struct slice){to, 4096});
         buffer_move(b, piece, 4096);
@@ -75,16 +75,16 @@ static void a_copy_is_without_gaps_and_takes_nothing(void **state) {
 
 static void only_what_is_committed_of_reserved_space_counts(void **state) {
     (void)state;
-    struct buffer *b = buffer_new();
+    struct buffer *b = buffer_new(NULL);
     buffer_add(b, SLICE("a"));
     size_t got;
-    char *at = buffer_reserve(b, 10000, &got);
+    char *at = buffer_reserve(b, 10000, 10000, &got);
     assert_true(got >= 10000);
     memset(at, 'x', got);
     memcpy(at, "bc", 2);
     buffer_commit(b, 2);
     assert_holds(b, "abc");
-    buffer_reserve(b, 10, NULL);
+    buffer_reserve(b, 10, 10, NULL);
     buffer_commit(b, 0);
     assert_holds(b, "abc");
     buffer_free(b);
@@ -93,13 +93,13 @@ static void only_what_is_committed_of_reserved_space_counts(void **state) {
 // The space before it is enough for what is committed, but it was not what was reserved.
 static void a_short_commit_of_a_long_reservation_lands_where_it_was_reserved(void **state) {
     (void)state;
-    struct buffer *b = buffer_new();
+    struct buffer *b = buffer_new(NULL);
     static char most[900];
     memset(most, 'm', sizeof(most));
     buffer_add(b, (struct slice){most, sizeof(most)});
     for (int i = 0; i < 20; i++) {
         size_t before = buffer_len(b);
-        char *at = buffer_reserve(b, 9000, NULL);
+        char *at = buffer_reserve(b, 9000, 9000, NULL);
         memcpy(at, "tail", 4);
         buffer_commit(b, 4);
         assert_int_equal(buffer_len(b), before + 4);
@@ -118,8 +118,8 @@ static void a_short_commit_of_a_long_reservation_lands_where_it_was_reserved(voi
 
 static void moving_takes_the_first_bytes_only(void **state) {
     (void)state;
-    struct buffer *from = buffer_new();
-    struct buffer *to = buffer_new();
+    struct buffer *from = buffer_new(NULL);
+    struct buffer *to = buffer_new(NULL);
     buffer_add(from, SLICE("abcdef"));
     buffer_add(to, SLICE("0"));
     buffer_move(to, from, 0);
@@ -134,9 +134,9 @@ static void moving_takes_the_first_bytes_only(void **state) {
 
 static void a_large_piece_is_moved_without_a_copy(void **state) {
     (void)state;
-    struct buffer *from = buffer_new();
-    struct buffer *to = buffer_new();
-    char *at = buffer_reserve(from, 60000, NULL);
+    struct buffer *from = buffer_new(NULL);
+    struct buffer *to = buffer_new(NULL);
+    char *at = buffer_reserve(from, 60000, 60000, NULL);
     memset(at, 'x', 60000);
     buffer_commit(from, 60000);
     buffer_move(to, from, 60000);
@@ -148,11 +148,11 @@ static void a_large_piece_is_moved_without_a_copy(void **state) {
 // Of a piece with a page behind it that holds one byte, 64 KiB of content would need 256 MiB.
 static void bytes_that_trickle_through_pile_up_no_pages(void **state) {
     (void)state;
-    struct buffer *from = buffer_new();
-    struct buffer *to = buffer_new();
+    struct buffer *from = buffer_new(NULL);
+    struct buffer *to = buffer_new(NULL);
     size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
     for (int i = 0; i < 65536; i++) {
-        *buffer_reserve(from, 4000, NULL) = 'x';
+        *buffer_reserve(from, 4000, 4000, NULL) = 'x';
         buffer_commit(from, 1);
         buffer_move(to, from, 1);
     }
@@ -168,18 +168,54 @@ static void bytes_that_trickle_through_pile_up_no_pages(void **state) {
     buffer_free(to);
 }
 
+static void a_block_whose_bytes_are_gone_is_used_again(void **state) {
+    (void)state;
+    struct blocks *blocks = blocks_new();
+    struct buffer *one = buffer_new(blocks), *other = buffer_new(blocks);
+    buffer_add(one, SLICE("first"));
+    const char *at = buffer_peek(one).at;
+    buffer_consume(one, 5);
+    buffer_add(other, SLICE("second"));
+    assert_ptr_equal(buffer_peek(other).at, at);
+    char *room = buffer_reserve(one, 1000, 5000, NULL); // longer than those that are kept
+    buffer_commit(one, 0);
+    assert_ptr_not_equal(room, at);
+    assert_int_equal(buffer_len(one), 0);
+    buffer_free(other);
+    buffer_add(one, SLICE("third"));
+    assert_ptr_equal(buffer_peek(one).at, at);
+    buffer_free(one);
+    blocks_free(blocks);
+}
+
+static void what_is_left_of_the_last_block_is_reserved_if_it_is_enough(void **state) {
+    (void)state;
+    struct buffer *b = buffer_new(NULL);
+    size_t all, left;
+    buffer_reserve(b, 1000, 4000, &all);
+    buffer_commit(b, all - 1200);
+    char *at = buffer_reserve(b, 1000, 4000, &left);
+    assert_int_equal(left, 1200);
+    buffer_commit(b, 300);
+    assert_ptr_not_equal(buffer_reserve(b, 1000, 4000, &left), at + 300);
+    assert_true(left >= 4000);
+    buffer_commit(b, 0);
+    assert_int_equal(buffer_len(b), all - 900);
+    buffer_free(b);
+}
+
 static void more_runs_than_asked_for_are_not_written(void **state) {
     (void)state;
-    struct buffer *b = buffer_new();
+    struct buffer *b = buffer_new(NULL);
     for (int i = 0; i < 100; i++) {
-        buffer_reserve(b, 5000, NULL);
+        buffer_reserve(b, 5000, 5000, NULL);
         buffer_commit(b, 4990);
     }
     struct slice runs[101];
     runs[3] = SLICE("mark");
     assert_int_equal(buffer_runs(b, runs, 3), 3);
     assert_string_equal(runs[3].at, "mark");
-    assert_int_equal(buffer_runs(b, runs, 100), 64);
+    assert_int_equal(buffer_runs(b, runs, 101), 100);
     buffer_free(b);
 }
 
@@ -193,6 +229,8 @@ int main(void) {
         cmocka_unit_test(moving_takes_the_first_bytes_only),
         cmocka_unit_test(a_large_piece_is_moved_without_a_copy),
         cmocka_unit_test(bytes_that_trickle_through_pile_up_no_pages),
+        cmocka_unit_test(a_block_whose_bytes_are_gone_is_used_again),
+        cmocka_unit_test(what_is_left_of_the_last_block_is_reserved_if_it_is_enough),
         cmocka_unit_test(more_runs_than_asked_for_are_not_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

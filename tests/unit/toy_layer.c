@@ -19,7 +19,7 @@
 unsigned toys_freed;
 
 static void add_frame(struct buffer *b, char kind, struct slice body) {
-    char *at = buffer_reserve(b, body.len + 3, NULL);
+    char *at = buffer_reserve(b, body.len + 3, body.len + 3, NULL);
     at[0] = kind;
     at[1] = (char)(body.len >> 8);
     at[2] = (char)body.len;
