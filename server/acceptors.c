@@ -8,11 +8,20 @@
 #include <unistd.h>
 
 #include "core/check.h"
+#include "core/clock.h"
 #include "core/listener.h"
 #include "core/log.h"
 #include "core/pipes.h"
 
-enum { FULL_CHECK_MS = 20, YIELD_MS = 1, ACCEPTS_AFTER_YIELD = 2, DESCRIPTORS_RESERVED = 64 };
+// Who is ahead looks every millisecond whether it still is, but leaves no client waiting for longer than YIELD_MOST_MS: the others may be
+// busy, or gone.
+enum {
+    FULL_CHECK_MS = 20,
+    YIELD_MS = 1,
+    YIELD_MOST_MS = 20,
+    ACCEPTS_AFTER_YIELD = 2,
+    DESCRIPTORS_RESERVED = 64
+};
 
 enum acceptor_state {
     ACCEPTOR_OPEN,
@@ -27,6 +36,7 @@ struct acceptor {
     int fd;
     struct listener *listener;
     enum acceptor_state state;
+    uint64_t yields_until_ms;
     unsigned unasked; // clients that are taken before the others are looked at again
 };
 
@@ -46,6 +56,7 @@ static unsigned clients_by_descriptors(void);
 static void on_accepted(void *arg, int fd, const struct address *client);
 static void shut(struct acceptor *a, enum acceptor_state state, unsigned ms);
 static void recheck(void *arg);
+static bool may_yield_longer(const struct acceptor *a);
 
 struct acceptors *acceptors_new(const struct acceptors_conf *conf, struct delivery *from) {
     struct acceptors *d = calloc(1, sizeof *d + conf->count * sizeof d->at[0]);
@@ -100,6 +111,7 @@ static void on_accepted(void *arg, int fd, const struct address *client) {
     } else if (a->unasked > 0) {
         a->unasked--;
     } else if (d->board && scoreboard_is_ahead(d->board, d->row)) {
+        a->yields_until_ms = clock_ms() + YIELD_MOST_MS;
         shut(a, ACCEPTOR_YIELDS, YIELD_MS);
     }
 }
@@ -113,17 +125,27 @@ static void shut(struct acceptor *a, enum acceptor_state state, unsigned ms) {
 static void recheck(void *arg) {
     struct acceptors *d = arg;
     unsigned clients = service_client_count(d->service);
-    bool any_full = false;
+    unsigned again_ms = 0;
     for (size_t i = 0; i < d->count; i++) {
         struct acceptor *a = &d->at[i];
         if (a->state == ACCEPTOR_OPEN) continue;
         if (a->state == ACCEPTOR_FULL && clients >= a->max_clients) {
-            any_full = true;
+            if (again_ms == 0) again_ms = FULL_CHECK_MS;
+            continue;
+        }
+        if (may_yield_longer(a)) {
+            again_ms = YIELD_MS;
             continue;
         }
         a->unasked = a->state == ACCEPTOR_YIELDS ? ACCEPTS_AFTER_YIELD : 0;
         a->state = ACCEPTOR_OPEN;
         listener_resume(a->listener);
     }
-    if (any_full) timer_set(&d->recheck, FULL_CHECK_MS);
+    if (again_ms > 0) timer_set(&d->recheck, again_ms);
+}
+
+static bool may_yield_longer(const struct acceptor *a) {
+    const struct acceptors *d = a->acceptors;
+    return a->state == ACCEPTOR_YIELDS && clock_ms() < a->yields_until_ms &&
+           scoreboard_is_ahead(d->board, d->row);
 }

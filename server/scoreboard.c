@@ -10,7 +10,7 @@
 #include "core/shared.h"
 #include "tls/tls.h"
 
-// A worker yields when it has this many more than an eighth above the average.
+// A worker yields when it has this many more than a sixteenth above the average.
 enum { AHEAD_SLACK = 4 };
 
 struct scoreboard {
@@ -86,7 +86,7 @@ bool scoreboard_is_ahead(struct scoreboard *b, unsigned row) {
         if (i == row) mine = open;
     }
     uint64_t average = sum / count;
-    return mine > average + average / 8 + AHEAD_SLACK;
+    return mine > average + average / 16 + AHEAD_SLACK;
 }
 
 uint64_t scoreboard_sum(struct scoreboard *b, enum counter which) {

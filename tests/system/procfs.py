@@ -53,6 +53,20 @@ def descriptors(pid):
         return 0
 
 
+def connections_of(pid, port):
+    """Established connections that the process has open on this local port (IPv4)."""
+    inodes = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            target = os.readlink(f"/proc/{pid}/fd/{fd}")
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            inodes.add(target[8:-1])
+    rows = [line.split() for line in read(pid, "net/tcp").splitlines()[1:]]
+    return sum(1 for r in rows if int(r[1].split(":")[1], 16) == port and r[3] == "01" and r[9] in inodes)
+
+
 def cpu_seconds(pid):
     """(user, system), in steps of a tick."""
     fields = stat_fields(pid)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 
+import procfs
 from backends import echo, respond
 from harness import SystemTest, main, wait_until
 from load import read_wrk
@@ -55,6 +56,20 @@ class Workers(SystemTest):
         requests, failed, _ = read_wrk(load.communicate(timeout=30)[0])
         self.assertGreater(requests, 1000)
         self.assertLessEqual(failed, 64)
+
+    def test_connections_spread_evenly_on_two_workers(self):
+        rsp = self.start(2)
+        clients = []
+        for _ in range(400):
+            client = Client(rsp.http)
+            self.addCleanup(client.close)
+            clients.append(client)
+            client.send(request())
+        for client in clients:
+            self.assertEqual(client.read_answer().status, 200)
+        counts = [procfs.connections_of(pid, rsp.http) for pid in rsp.workers()]
+        self.assertGreaterEqual(sum(counts), 400)
+        self.assertLessEqual(max(counts), 1.1 * sum(counts) / 2, f"connections by worker: {counts}")
 
     def test_nothing_is_left_running_after_the_end(self):
         rsp = self.start(2)
