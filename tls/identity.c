@@ -9,33 +9,38 @@
 
 #include "core/check.h"
 #include "core/log.h"
+#include "tls/chain/load.h"
 #include "tls/chain/serve.h"
 #include "tls/chains.h"
-#include "tls/pem.h"
 
-#define WHY_BYTES_MAX      1000
-#define NOTES_BYTES_MAX    4000
-#define PROBLEMS_BYTES_MAX 16000
+#define WHY_BYTES_MAX             1000
+#define NOTES_BYTES_MAX           4000
+#define PROBLEMS_BYTES_MAX        16000
+#define IDENTITY_CERTIFICATES_MAX 100 // of a file
 
 static bool load(struct identity *id, struct files *files, const struct tls_identity_conf *conf,
                  struct text *problems);
 static bool read_files(struct identity *id, struct files *files,
-                       const struct tls_identity_conf *conf, struct pem *pem,
+                       const struct tls_identity_conf *conf, struct bundle *file,
                        struct text *problems);
-static bool read_key_file(struct files *files, const char *path, struct pem *pem,
+static bool load_bundle(struct bundle *b, const char *path, struct slice content, unsigned wanted,
+                        struct text *problems);
+static bool read_key_file(struct files *files, const char *path, struct bundle *file,
                           struct text *problems);
 static void take_names(struct identity *id);
-static bool is_fit(struct identity *id, const struct pem *pem, const struct tls_identity_conf *conf,
-                   struct text *why);
-static bool has_its_key(const struct identity *id, const struct pem *pem, const char *key_path,
+static bool is_fit(struct identity *id, const struct bundle *file,
+                   const struct tls_identity_conf *conf, struct text *why);
+static bool has_its_key(const struct identity *id, const struct bundle *file, const char *key_path,
                         struct text *why);
 static bool is_in_time(const X509 *cert, struct text *why);
 static bool is_strong(const struct identity *id, struct text *why);
 static bool is_chain_in_time(const struct identity *id, struct text *why);
-static STACK_OF(X509) * complete_chain(const struct identity *id, const struct pem *pem,
+static STACK_OF(X509) * complete_chain(const struct identity *id, const struct bundle *file,
                                        const struct tls_chains *chains);
-static void note_chain(struct identity *id, const struct pem *pem, const struct tls_chains *chains);
-static int note_added(struct identity *id, const struct pem *pem, const struct tls_chains *chains);
+static void note_chain(struct identity *id, const struct bundle *file,
+                       const struct tls_chains *chains);
+static int note_added(struct identity *id, const struct bundle *file,
+                      const struct tls_chains *chains);
 static X509 *issuer_of(X509 *cert, const STACK_OF(X509) * pool, const STACK_OF(X509) * used);
 static bool has(const STACK_OF(X509) * certs, const X509 *cert);
 static int merit_of(const X509 *cert);
@@ -52,18 +57,18 @@ bool identity_load(struct identity *id, struct files *files, const struct tls_id
 
 static bool load(struct identity *id, struct files *files, const struct tls_identity_conf *conf,
                  struct text *problems) {
-    struct pem pem = {0};
+    struct bundle file = {0};
     struct text why;
     *id = (struct identity){.path = strdup(conf->cert), .kind = KEY_OTHER};
     CHECK(id->path);
     text_init(&id->notes, NOTES_BYTES_MAX);
     text_init(&why, WHY_BYTES_MAX);
-    bool is_read = read_files(id, files, conf, &pem, problems);
-    bool is_good = is_read && is_fit(id, &pem, conf, &why);
-    if (is_good) note_chain(id, &pem, conf->chains);
+    bool is_read = read_files(id, files, conf, &file, problems);
+    bool is_good = is_read && is_fit(id, &file, conf, &why);
+    if (is_good) note_chain(id, &file, conf->chains);
     if (is_read && !is_good) text_printf(problems, "%s: %s\n", conf->cert, text_string(&why));
     text_fini(&why);
-    pem_fini(&pem);
+    bundle_fini(&file);
     ERR_clear_error();
     return is_good;
 }
@@ -91,7 +96,7 @@ void identity_fini(struct identity *id) {
 }
 
 static bool read_files(struct identity *id, struct files *files,
-                       const struct tls_identity_conf *conf, struct pem *pem,
+                       const struct tls_identity_conf *conf, struct bundle *file,
                        struct text *problems) {
     struct slice content;
     char why[300];
@@ -99,31 +104,39 @@ static bool read_files(struct identity *id, struct files *files,
         text_printf(problems, "%s; put the certificate there or correct its name\n", why);
         return false;
     }
-    bool is_whole = pem_read(pem, conf->cert, content, problems);
-    id->leaf = sk_X509_value(pem->certificates, 0);
+    bool is_whole = load_bundle(file, conf->cert, content, LOAD_CERTIFICATES | LOAD_KEYS, problems);
+    id->leaf = sk_X509_value(file->certificates, 0);
     if (id->leaf) {
         X509_up_ref(id->leaf);
         take_names(id);
     }
-    return is_whole && (!conf->key || read_key_file(files, conf->key, pem, problems));
+    return is_whole && (!conf->key || read_key_file(files, conf->key, file, problems));
+}
+
+// What is damaged in it must not be guessed at: a chain with a hole is not served.
+static bool load_bundle(struct bundle *b, const char *path, struct slice content, unsigned wanted,
+                        struct text *problems) {
+    struct load_conf conf = {
+        .path = path, .wanted = wanted, .certificates_max = IDENTITY_CERTIFICATES_MAX};
+    return bundle_load(b, content, &conf, problems) == 0;
 }
 
 // A key file that is named wins over a key beside the certificate.
-static bool read_key_file(struct files *files, const char *path, struct pem *pem,
+static bool read_key_file(struct files *files, const char *path, struct bundle *file,
                           struct text *problems) {
     struct slice content;
-    struct pem other = {0};
+    struct bundle other;
     char why[300];
     if (!files_read(files, path, &content, why, sizeof why)) {
         text_printf(problems, "%s; put the private key there or correct its name\n", why);
         return false;
     }
-    bool is_good = pem_read(&other, path, content, problems);
-    EVP_PKEY_free(pem->key);
-    pem->key = other.key;
-    pem->key_count = other.key_count;
+    bool is_good = load_bundle(&other, path, content, LOAD_KEYS, problems);
+    EVP_PKEY_free(file->key);
+    file->key = other.key;
+    file->key_count = other.key_count;
     other.key = NULL;
-    pem_fini(&other);
+    bundle_fini(&other);
     return is_good;
 }
 
@@ -142,8 +155,8 @@ static void take_names(struct identity *id) {
 }
 
 // May it be served? `why` is the first objection with its remedy.
-static bool is_fit(struct identity *id, const struct pem *pem, const struct tls_identity_conf *conf,
-                   struct text *why) {
+static bool is_fit(struct identity *id, const struct bundle *file,
+                   const struct tls_identity_conf *conf, struct text *why) {
     const char *key_path = conf->key ? conf->key : conf->cert;
     if (!id->leaf) {
         text_add(
@@ -152,14 +165,14 @@ static bool is_fit(struct identity *id, const struct pem *pem, const struct tls_
         return false;
     }
     id->kind = certificate_key_kind(id->leaf);
-    if (!has_its_key(id, pem, key_path, why) || !is_in_time(id->leaf, why)) return false;
+    if (!has_its_key(id, file, key_path, why) || !is_in_time(id->leaf, why)) return false;
     if (id->kind == KEY_OTHER) {
         text_add(why, SLICE("the kind of its key is not supported; use RSA, ECDSA or Ed25519"));
         return false;
     }
-    id->key = pem->key;
+    id->key = file->key;
     EVP_PKEY_up_ref(id->key);
-    id->chain = complete_chain(id, pem, conf->chains);
+    id->chain = complete_chain(id, file, conf->chains);
     id->is_weak = !is_strong(id, why);
     if (id->is_weak && !conf->allows_weak) return false;
     if (id->is_weak)
@@ -169,19 +182,19 @@ static bool is_fit(struct identity *id, const struct pem *pem, const struct tls_
     return is_chain_in_time(id, why);
 }
 
-static bool has_its_key(const struct identity *id, const struct pem *pem, const char *key_path,
+static bool has_its_key(const struct identity *id, const struct bundle *file, const char *key_path,
                         struct text *why) {
-    if (!pem->key) {
+    if (!file->key) {
         text_printf(why, "there is no private key for the certificate ");
         certificate_add_title(why, id->leaf);
         text_printf(why, " in %s; add it or name its file as key", key_path);
         return false;
     }
-    if (X509_check_private_key(id->leaf, pem->key) == 1) return true;
+    if (X509_check_private_key(id->leaf, file->key) == 1) return true;
     ERR_clear_error();
-    for (int i = 1; i < sk_X509_num(pem->certificates); i++) {
-        const X509 *other = sk_X509_value(pem->certificates, i);
-        if (X509_check_private_key(other, pem->key) != 1) continue;
+    for (int i = 1; i < sk_X509_num(file->certificates); i++) {
+        const X509 *other = sk_X509_value(file->certificates, i);
+        if (X509_check_private_key(other, file->key) != 1) continue;
         text_add(why, SLICE("the certificate of the private key, "));
         certificate_add_title(why, other);
         text_printf(why, ", is number %d in the file; move it to the top", i + 1);
@@ -232,9 +245,9 @@ static bool is_chain_in_time(const struct identity *id, struct text *why) {
     return true;
 }
 
-static STACK_OF(X509) * complete_chain(const struct identity *id, const struct pem *pem,
+static STACK_OF(X509) * complete_chain(const struct identity *id, const struct bundle *file,
                                        const struct tls_chains *chains) {
-    STACK_OF(X509) *pool = X509_chain_up_ref(pem->certificates);
+    STACK_OF(X509) *pool = X509_chain_up_ref(file->certificates);
     CHECK(pool);
     chains_complete(chains, pool);
     STACK_OF(X509) *chain = identity_order_chain(id->leaf, pool);
@@ -243,15 +256,15 @@ static STACK_OF(X509) * complete_chain(const struct identity *id, const struct p
 }
 
 // Says where what is sent differs from what the file holds.
-static void note_chain(struct identity *id, const struct pem *pem,
+static void note_chain(struct identity *id, const struct bundle *file,
                        const struct tls_chains *chains) {
-    int sent = sk_X509_num(id->chain) - note_added(id, pem, chains);
-    int rest = sk_X509_num(pem->certificates) - 1;
+    int sent = sk_X509_num(id->chain) - note_added(id, file, chains);
+    int rest = sk_X509_num(file->certificates) - 1;
     for (int i = 0, at = 0; i < sk_X509_num(id->chain); i++) {
         const X509 *cert = sk_X509_value(id->chain, i);
-        if (!has(pem->certificates, cert)) continue;
+        if (!has(file->certificates, cert)) continue;
         at++;
-        if (X509_cmp(cert, sk_X509_value(pem->certificates, at)) == 0) continue;
+        if (X509_cmp(cert, sk_X509_value(file->certificates, at)) == 0) continue;
         text_printf(&id->notes, "%s: the chain was not in order; it is sent in order\n", id->path);
         break;
     }
@@ -264,17 +277,18 @@ static void note_chain(struct identity *id, const struct pem *pem,
         text_printf(&id->notes,
                     "%s: no intermediate certificate; clients that do not have it will refuse\n",
                     id->path);
-    if (pem->key_count > 1)
+    if (file->key_count > 1)
         text_printf(&id->notes, "%s: %zu private keys; the first one is used\n", id->path,
-                    pem->key_count);
+                    file->key_count);
 }
 
 // Returns how many of the chain are not of the file.
-static int note_added(struct identity *id, const struct pem *pem, const struct tls_chains *chains) {
+static int note_added(struct identity *id, const struct bundle *file,
+                      const struct tls_chains *chains) {
     int added = 0;
     for (int i = 0; i < sk_X509_num(id->chain); i++) {
         const X509 *cert = sk_X509_value(id->chain, i);
-        if (has(pem->certificates, cert)) continue;
+        if (has(file->certificates, cert)) continue;
         text_printf(&id->notes, "%s: the intermediate certificate ", id->path);
         certificate_add_title(&id->notes, cert);
         text_printf(&id->notes, " is not in it; it is sent from %s\n",

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -234,7 +235,7 @@ static void an_encrypted_key_is_refused_without_asking_for_its_pass_phrase(void 
     text_add(&pem, (struct slice){at, (size_t)len});
     BIO_free(bio);
     files_replace(t.files, "e.pem", text_slice(&pem));
-    refuses(&t, "e.pem", "encrypted with a pass phrase");
+    refuses(&t, "e.pem", "it is encrypted and there is no password for it");
     text_fini(&pem);
     fell(&t);
 }
@@ -295,6 +296,35 @@ static void a_changed_byte_never_crashes_and_never_gives_a_wrong_certificate(voi
         pem.at[i] = was;
     }
     text_fini(&pem);
+    fell(&t);
+}
+
+static void der_and_pkcs12_are_served_as_well(void **state) {
+    (void)state;
+    struct tree t = plant();
+    unsigned char *der = NULL;
+    int len = i2d_X509(t.leaf.cert, &der);
+    files_replace(t.files, "a.crt", (struct slice){(char *)der, (size_t)len});
+    OPENSSL_free(der);
+    der = NULL;
+    len = i2d_PrivateKey(t.leaf.key, &der);
+    files_replace(t.files, "a.key", (struct slice){(char *)der, (size_t)len});
+    OPENSSL_free(der);
+    assert_true(load(&t, "a.crt", "a.key"));
+    identity_fini(&t.id);
+
+    STACK_OF(X509) *more = sk_X509_new_null();
+    sk_X509_push(more, t.middle.cert);
+    PKCS12 *p = PKCS12_create(NULL, "a", t.leaf.key, t.leaf.cert, more, 0, 0, 10, 10, 0);
+    der = NULL;
+    len = i2d_PKCS12(p, &der);
+    files_replace(t.files, "a.p12", (struct slice){(char *)der, (size_t)len});
+    assert_true(load(&t, "a.p12", NULL));
+    assert_int_equal(sk_X509_num(t.id.chain), 1);
+    identity_fini(&t.id);
+    OPENSSL_free(der);
+    PKCS12_free(p);
+    sk_X509_free(more);
     fell(&t);
 }
 
@@ -417,6 +447,7 @@ int main(void) {
         cmocka_unit_test(a_check_logs_what_was_mended),
         cmocka_unit_test(a_file_cut_anywhere_is_refused_with_its_line),
         cmocka_unit_test(a_changed_byte_never_crashes_and_never_gives_a_wrong_certificate),
+        cmocka_unit_test(der_and_pkcs12_are_served_as_well),
         cmocka_unit_test(what_a_file_lacks_is_sent_from_the_chain_dir),
         cmocka_unit_test(a_gap_in_a_file_is_closed_and_its_order_is_not_blamed),
         cmocka_unit_test(a_strong_version_in_the_chain_dir_replaces_a_weak_one_of_the_file),
