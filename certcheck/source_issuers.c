@@ -16,6 +16,7 @@
 
 #define FETCHES_MAX        100 // of a run
 #define FETCHES_ONE_MAX    8   // of a target
+#define LEVELS_MAX         16  // that a chain is followed up
 #define DEFAULT_TIMEOUT_MS 10000
 
 // What an address gave: it is asked once in a run.
@@ -75,7 +76,7 @@ static X509 *next_incomplete(const struct issuers *s, const struct target *one,
     X509 *cert = sk_X509_value(one->sent, 0);
     STACK_OF(X509) *seen = sk_X509_new_null();
     CHECK(seen);
-    while (cert && !is_in(seen, cert) && has_issuer(s, one, cert)) {
+    while (cert && sk_X509_num(seen) < LEVELS_MAX && has_issuer(s, one, cert)) {
         CHECK(sk_X509_push(seen, cert) > 0);
         X509 *above = NULL;
         for (int i = 0; i < sk_X509_num(one->sent) + sk_X509_num(one->extra); i++) {
@@ -87,7 +88,7 @@ static X509 *next_incomplete(const struct issuers *s, const struct target *one,
         }
         cert = above;
     }
-    bool is_done = !cert || is_in(seen, cert) || is_in(given_up, cert);
+    bool is_done = !cert || sk_X509_num(seen) == LEVELS_MAX || is_in(given_up, cert);
     sk_X509_free(seen);
     return is_done ? NULL : cert;
 }

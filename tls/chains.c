@@ -59,10 +59,10 @@ void tls_chains_free(struct tls_chains *c) {
 }
 
 void chains_complete(const struct tls_chains *c, STACK_OF(X509) * pool) {
-    if (!c) return;
-    for (int i = 0; i < sk_X509_num(pool); i++) { // it grows meanwhile
+    int max = sk_X509_num(pool) + CHAINS_ADDED_MAX;
+    for (int i = 0; c && i < sk_X509_num(pool); i++) { // it grows meanwhile
         const X509_NAME *issuer = X509_get_issuer_name(sk_X509_value(pool, i));
-        for (int k = 0; k < sk_X509_num(c->certs); k++) {
+        for (int k = 0; k < sk_X509_num(c->certs) && sk_X509_num(pool) < max; k++) {
             X509 *candidate = sk_X509_value(c->certs, k);
             if (X509_NAME_cmp(X509_get_subject_name(candidate), issuer) != 0) continue;
             if (has(pool, candidate)) continue;

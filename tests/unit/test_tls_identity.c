@@ -14,6 +14,7 @@
 
 #include "core/log.h"
 #include "tests/unit/test_certs.h"
+#include "tls/chains.h"
 #include "tls/identity.h"
 
 // A small tree: root → middle → leaf.
@@ -408,6 +409,30 @@ static void a_strong_version_in_the_chain_dir_replaces_a_weak_one_of_the_file(vo
     fell(&t);
 }
 
+static void of_hundreds_of_versions_in_a_chain_dir_so_many_are_looked_at(void **state) {
+    (void)state;
+    struct tree t = plant();
+    struct text pem;
+    text_init(&pem, 1u << 20);
+    for (int i = 0; i < 200; i++) {
+        struct made_cert version = make_cert(&(struct cert_recipe){
+            .subject = "Test Middle", .is_ca = true, .issuer = &t.root, .use_key = t.middle.key});
+        add_cert_pem(&pem, &version);
+        drop_cert(&version);
+    }
+    files_replace(t.files, "dir/many.pem", text_slice(&pem));
+    struct tls_chains *chains = chains_of(&t, (const char *const[]){"dir/many.pem", NULL});
+    STACK_OF(X509) *pool = sk_X509_new_null();
+    X509_up_ref(t.leaf.cert);
+    sk_X509_push(pool, t.leaf.cert);
+    chains_complete(chains, pool);
+    assert_int_equal(sk_X509_num(pool), 1 + CHAINS_ADDED_MAX);
+    sk_X509_pop_free(pool, X509_free);
+    tls_chains_free(chains);
+    text_fini(&pem);
+    fell(&t);
+}
+
 static void what_is_wrong_with_a_chain_dir_is_said_and_the_rest_is_used(void **state) {
     (void)state;
     struct tree t = plant();
@@ -451,6 +476,7 @@ int main(void) {
         cmocka_unit_test(what_a_file_lacks_is_sent_from_the_chain_dir),
         cmocka_unit_test(a_gap_in_a_file_is_closed_and_its_order_is_not_blamed),
         cmocka_unit_test(a_strong_version_in_the_chain_dir_replaces_a_weak_one_of_the_file),
+        cmocka_unit_test(of_hundreds_of_versions_in_a_chain_dir_so_many_are_looked_at),
         cmocka_unit_test(what_is_wrong_with_a_chain_dir_is_said_and_the_rest_is_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
