@@ -60,6 +60,12 @@ def download(url):
     return int(out.strip() or 0)
 
 
+def digest(url):
+    """SHA-256 of the body that curl received."""
+    out = run("sh", "-c", f"curl -sS -k '{url}' | sha256sum")
+    return out.split()[0]
+
+
 @contextlib.contextmanager
 def idle_connections(port, count, tls=False):
     """That many open connections which have had one answer each."""

@@ -4,6 +4,7 @@
 both sides, http and https. All are pinned to one CPU; the load and the backend get the others."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "system"))
 import procfs  # noqa: E402
 from harness import can_connect, free_port, wait_until  # noqa: E402
 
+START_ATTEMPTS = 5
 PROXY_CPU = "0"
 LOAD_CPUS = f"1-{os.cpu_count() - 1}" if os.cpu_count() > 1 else "0"
 
@@ -86,19 +88,27 @@ class Proxy:
     """A started program with http and https ports and a way to ask what it has cost."""
 
     def __init__(self, name, command, conf_name, conf, folder, cpu=PROXY_CPU, access="off", backend=0, asks_clients=False):
-        self.name, self.http, self.https = name, free_port(), free_port()
-        self.folder, self.path = folder, os.path.join(folder, conf_name)
+        self.name, self.folder, self.path = name, folder, os.path.join(folder, conf_name)
         clients = CLIENTS[name].format(folder=folder) if asks_clients else ""
-        with open(self.path, "w", encoding="utf-8") as f:
-            f.write(conf.format(clients=clients, name=name, folder=folder, http=self.http, https=self.https, backend=backend, access=access,
-                                page="x" * 100))
-        with open(self.path + ".out", "wb") as out:
-            self.process = subprocess.Popen(["taskset", "-c", cpu] + command(self.path), stdout=out, stderr=out, cwd=folder)
-        wait_until(lambda: can_connect(self.http) or self.process.poll() is not None, 20, name + " to listen")
-        if self.process.poll() is not None:
+        for _ in range(START_ATTEMPTS):  # another program may take a port between our asking and its use
+            self.http, self.https = free_port(), free_port()
+            with open(self.path, "w", encoding="utf-8") as f:
+                f.write(conf.format(clients=clients, name=name, folder=folder, http=self.http, https=self.https, backend=backend,
+                                    access=access, page="x" * 100))
+            if self.is_started(["taskset", "-c", cpu] + command(self.path)):
+                return
             with open(self.path + ".out", encoding="utf-8", errors="replace") as f:
-                raise SystemExit(f"{name} does not start:\n{f.read()}")
+                said = f.read()
+            if not re.search("address already in use|cannot bind", said, re.IGNORECASE):
+                break
+        raise SystemExit(f"{name} does not start:\n{said}")
+
+    def is_started(self, command):
+        with open(self.path + ".out", "wb") as out:
+            self.process = subprocess.Popen(command, stdout=out, stderr=out, cwd=os.path.dirname(self.path))
+        wait_until(lambda: can_connect(self.http) or self.process.poll() is not None, 20, self.name + " to listen")
         time.sleep(0.3)
+        return self.process.poll() is None
 
     def pids(self):
         return [self.process.pid] + procfs.descendants(self.process.pid)
@@ -138,6 +148,12 @@ def start_nginx(folder, backend, log=False, asks_clients=False):
 
 def start_haproxy(folder, backend, log=False, asks_clients=False):
     return Proxy("haproxy", lambda path: ["/usr/sbin/haproxy", "-db", "-f", path], "haproxy.cfg", HAPROXY, folder, backend=backend, asks_clients=asks_clients)
+
+
+def start_floor(folder, backend, log=False, asks_clients=False):
+    program = os.path.join(ROOT, "build", "release", "tests", "bench", "bench_floor")
+    return Proxy("floor", lambda path: ["sh", "-c", f"exec {program} $(cat {path})"], "floor.conf", "{http} {backend}", folder,
+                 backend=backend)
 
 
 def start_rsp(program):

@@ -9,6 +9,8 @@ import platform
 import statistics
 import subprocess
 
+import pictures
+
 
 def median_figures(rounds):
     """[{figure: value}] -> {figure: median}."""
@@ -19,12 +21,15 @@ def summarise(row, measured):
     """measured: {proxy: [figures of each round]}."""
     medians = {proxy: median_figures(rounds) for proxy, rounds in measured.items()}
     main = next(iter(next(iter(medians.values()))))
-    peers = [m[main] for proxy, m in medians.items() if proxy != "rsp"]
+    peers = [m[main] for proxy, m in medians.items() if proxy not in ("rsp", "floor")]
     out = {"row": row.name, "text": row.text, "unit": row.unit, "figure": main, "asked": row.limit, "medians": medians,
            "rounds": measured}
     if "rsp" in medians and peers:
         out["ratio"] = medians["rsp"][main] / min(peers) if min(peers) > 0 else None
         out["reached"] = reaches(row, medians["rsp"][main], out["ratio"])
+    if "rsp" in medians and "floor" in medians:
+        out["times_floor"] = medians["rsp"][main] / medians["floor"][main]
+    out["spread"] = {proxy: [min(r[main] for r in rounds), max(r[main] for r in rounds)] for proxy, rounds in measured.items()}
     return out
 
 
@@ -42,6 +47,9 @@ def print_table(results, names):
         line += f"{ratio:>9.2f}" if ratio is not None else f"{'-':>9}"
         asked = ("<= " + r["asked"].lstrip("=")) if "reached" in r else "-"
         print(line + f"{asked:>8}" + ("" if r.get("reached", True) else "  not reached"))
+    for r in results:
+        if "times_floor" in r:
+            print(f"{r['text']}: {r['times_floor']:.2f} times the floor (raw epoll, recv, send and llhttp; nothing else)")
     print("(in brackets: user time; ratio: rsp to the better of the others; asked: a ratio, or for memory and times the figure itself)")
 
 
@@ -80,4 +88,6 @@ def write_json(results, folder, options):
     with open(path, "w", encoding="utf-8") as f:
         json.dump(written, f, indent=1)
         f.write("\n")
+    with open(path.removesuffix("json") + "svg", "w", encoding="utf-8") as f:
+        f.write(pictures.bars(results))
     return os.path.relpath(path)
