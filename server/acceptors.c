@@ -90,13 +90,14 @@ void acceptors_free(struct acceptors *d) {
     free(d);
 }
 
-// Every client may need a backend connection of its own.
+// Every client may need a backend connection of its own: who is let in must be served.
 static unsigned clients_by_descriptors(void) {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < 4 * DESCRIPTORS_RESERVED)
-        return DESCRIPTORS_RESERVED;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return DESCRIPTORS_RESERVED;
     if (limit.rlim_cur > 1u << 22) return 1u << 21;
-    return (unsigned)(limit.rlim_cur - DESCRIPTORS_RESERVED - pipes_descriptors_max()) / 2;
+    rlim_t half = limit.rlim_cur / 2;
+    rlim_t reserved = half < DESCRIPTORS_RESERVED ? half : DESCRIPTORS_RESERVED;
+    return (unsigned)(limit.rlim_cur - reserved - pipes_descriptors_max()) / 2;
 }
 
 static void on_accepted(void *arg, int fd, const struct address *client) {

@@ -8,8 +8,9 @@ import os
 import signal
 import socket
 
+from backends import always, answer
 from harness import SystemTest, main, wait_until
-from wire import get
+from wire import Client, get, request
 
 HERE = 'site "*" { respond = { 200, "here" } }'
 LIMIT = 56
@@ -19,7 +20,8 @@ class NoneLeft(SystemTest):
     @contextlib.contextmanager
     def full_worker(self):
         """(rsp, how to empty it): so many clients are connected that its worker can open nothing."""
-        rsp = self.rsp(HERE, descriptors=LIMIT)
+        rsp = self.rsp(HERE, descriptors=LIMIT, listen="limits = { connections = 1000 }")
+        self.assertEqual(rsp.reload()[0], 0)  # all that is sent at the start has arrived
         worker = rsp.worker()
         with contextlib.ExitStack() as clients:
             for _ in range(LIMIT):
@@ -46,6 +48,17 @@ class NoneLeft(SystemTest):
             empty()
             self.assertEqual(get(rsp.http).body, b"here")
             self.assertEqual(rsp.reload()[0], 0)
+
+
+class Few(SystemTest):
+    def test_who_is_let_in_is_served(self):
+        rsp = self.rsp(self.site(self.backend(always(answer(200, b"served")))), descriptors=LIMIT)
+        with contextlib.ExitStack() as clients:
+            waiting = [clients.enter_context(Client(rsp.http)) for _ in range(2 * LIMIT)]
+            wait_until(lambda: "more are not accepted until some go" in rsp.errors(), what="the word about full")
+            for client in waiting[:10]:
+                self.assertEqual(client.ask(request()).status, 200)
+        self.assertEqual(get(rsp.http).body, b"served")
 
 
 if __name__ == "__main__":
