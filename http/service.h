@@ -18,7 +18,7 @@
 struct exchange;
 struct service;
 
-// An answer that rsp gives out of itself (admin pages, reload): http/local.h says how the pages of control are written.
+// An answer that rsp gives out of itself (admin pages, reload): server/admin.h is how control uses it.
 struct local_request {
     struct slice method, path, query;
     struct slice body; // whole, at most 1 MiB

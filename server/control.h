@@ -3,6 +3,6 @@
 
 #pragma once
 
-// Control, from its fork to its end: answers on the admin socket (see rspctl(8)). `start` is a struct start (http/worker.h).
+// Control, from its fork to its end: answers on the admin socket (see rspctl(8)). `start` is a struct start (server/worker.h).
 // Returns its exit status.
 int control_run(void *start, int channel_fd);
