@@ -13,8 +13,10 @@
 #include "http/idle_set.h"
 #include "http/message/proxy_header.h"
 #include "http/service_parts.h"
+#include "http/waiting.h"
 #include "tls/tls.h"
 
+static void give_back_place(struct backend_conn *c);
 static unsigned idle_ms(const struct backend_conf *conf, const struct response_head *answer);
 static void begin_dial(struct backend_conn *c, const struct backend_wish *wish);
 static void on_dialled(void *arg, int fd, enum dial_failure failure, const char *why);
@@ -41,11 +43,10 @@ struct backend_conn *backend_conn_borrow(const struct backend_wish *wish) {
     c->service = s;
     c->generation = wish->generation;
     c->pool = wish->pool;
-    c->member = member_ref(wish->member);
+    c->member = member_ref(wish->member); // and its place
     c->client = wish->client;
     c->on_wake = wish->on_wake;
     c->arg = wish->arg;
-    member_begin(c->member);
     if (c->is_reused)
         stream_set_owner(c->stream, c->on_wake, c->arg);
     else
@@ -87,7 +88,7 @@ void backend_conn_return(struct backend_conn *c, const struct response_head *ans
     struct idle_key key = key_of(&wish);
     unsigned keep_ms = idle_ms(conf, answer);
     struct member *member = c->member; // lends its text to the key
-    member_end(member);
+    give_back_place(c);
     c->generation = NULL, c->pool = NULL, c->member = NULL, c->client = NULL;
     idle_set_put(c->service->idle, &key, c, keep_ms, conf->max_idle);
     member_unref(member);
@@ -95,12 +96,19 @@ void backend_conn_return(struct backend_conn *c, const struct response_head *ans
 
 void backend_conn_close(struct backend_conn *c) {
     if (c->member) {
-        member_end(c->member);
+        give_back_place(c);
         member_unref(c->member);
     }
     if (c->dial) dial_cancel(c->dial);
     if (c->stream) stream_free(c->stream);
     free(c);
+}
+
+// Who waits for it in this process hears of it.
+static void give_back_place(struct backend_conn *c) {
+    member_end(c->member);
+    if (waiting_room_count(c->service->waiting) > 0)
+        waiting_room_call(c->service->waiting, (struct wanted){pool_identity(c->pool), 0});
 }
 
 // As configured, or 0.8 of what the backend says it allows ("Keep-Alive: timeout=5"), so that we close before it does.

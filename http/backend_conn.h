@@ -23,7 +23,8 @@ struct backend_wish {
     void *arg;
 };
 
-// Never fails at once; ask backend_conn_progress(). The member's in_flight counts it until it is returned or closed.
+// Never fails at once; ask backend_conn_progress(). The caller has taken a place at the member (member_try_begin()), which is given
+// back when the connection is returned or closed.
 struct backend_conn *backend_conn_borrow(const struct backend_wish *wish);
 // READY: the stream can be used. BROKEN: *why and *text (static or the connection's).
 enum progress backend_conn_progress(struct backend_conn *c, enum fail *why, const char **text);

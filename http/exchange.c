@@ -18,9 +18,10 @@ typedef enum step step_fn(struct exchange *x);
 typedef unsigned limit_fn(const struct exchange *x); // milliseconds; 0: none
 
 static step_fn read_request_head, choose_backend, answer_locally, filter_request;
-static step_fn acquire_connection, send_request_head, read_response_head, filter_response;
+static step_fn await_key, await_place, acquire_connection, send_request_head, read_response_head,
+    filter_response;
 static step_fn send_response_head, relay_bodies, tunnel, answer_ourselves, answer_failure, finish;
-static limit_fn head_ms, connect_ms, first_byte_ms, no_limit;
+static limit_fn head_ms, pause_ms, place_ms, connect_ms, first_byte_ms, no_limit;
 
 struct step_row {
     const char *name;
@@ -36,6 +37,8 @@ static const struct step_row steps[] = {
     STEP(choose_backend,     no_limit,      FAIL_NONE),
     STEP(answer_locally,     first_byte_ms,     FAIL_SCRIPT),
     STEP(filter_request,     no_limit,      FAIL_NONE),
+    STEP(await_key,          pause_ms,      FAIL_PAUSED),
+    STEP(await_place,        place_ms,      FAIL_QUEUE_LATE),
     STEP(acquire_connection, connect_ms,    FAIL_CONNECT_TIMEOUT),
     STEP(send_request_head,  no_limit,      FAIL_NONE),
     STEP(read_response_head, first_byte_ms, FAIL_BACKEND_TIMEOUT),
@@ -65,7 +68,7 @@ static bool may_retry(const struct exchange *x);
 static void end_attempt(struct exchange *x);
 static enum fail backend_end_reason(const struct exchange *x);
 static enum step pass_interim(struct exchange *x);
-static bool begin_attempt(struct exchange *x);
+static void begin_attempt(struct exchange *x);
 static void await_response(struct exchange *x);
 static enum step cut(struct exchange *x);
 static bool may_reuse_backend(const struct exchange *x);
@@ -200,6 +203,7 @@ static bool may_retry(const struct exchange *x) {
 }
 
 static void end_attempt(struct exchange *x) {
+    waiter_leave(&x->waiter);
     forget_local_reply(x);
     count_spliced(x, &x->upload);
     count_spliced(x, &x->download);
@@ -243,14 +247,44 @@ static enum step answer_locally(struct exchange *x) {
 
 static enum step filter_request(struct exchange *x) {
     enum fail why = prepare_request(x);
-    return why == FAIL_NONE ? STEP_acquire_connection : fail(x, why, NULL);
+    return why == FAIL_NONE ? STEP_await_key : fail(x, why, NULL);
+}
+
+static enum step await_key(struct exchange *x) {
+    enum fail why = FAIL_NONE;
+    switch (pass_pause(x, &why)) {
+    case PENDING: return STEP_WAIT;
+    case BROKEN: return fail(x, why, NULL);
+    case READY: break;
+    }
+    return STEP_await_place;
+}
+
+static unsigned pause_ms(const struct exchange *x) {
+    return x->answer.pool->queue.pause_ms;
+}
+
+// Of an attempt that failed before, the reason stands when nobody else is left.
+static enum step await_place(struct exchange *x) {
+    enum fail why = FAIL_NONE;
+    switch (take_place(x, &why)) {
+    case PENDING: return STEP_WAIT;
+    case BROKEN:
+        if (why == FAIL_NO_BACKEND && x->fail) return fail(x, x->fail, x->fail_text);
+        return fail(x, why, NULL);
+    case READY: break;
+    }
+    begin_attempt(x);
+    return STEP_acquire_connection;
+}
+
+static unsigned place_ms(const struct exchange *x) {
+    return x->answer.pool->queue.place_ms;
 }
 
 static enum step acquire_connection(struct exchange *x) {
     enum fail why = FAIL_NONE;
     const char *text = NULL;
-    if (!x->backend && !begin_attempt(x))
-        return fail(x, x->fail ? x->fail : FAIL_NO_BACKEND, x->fail_text);
     switch (backend_conn_progress(x->backend, &why, &text)) {
     case PENDING: return STEP_WAIT;
     case BROKEN: return fail(x, why, arena_string(x->arena, slice_of(text)));
@@ -266,10 +300,7 @@ static unsigned connect_ms(const struct exchange *x) {
     return x->answer.policy->connect_ms;
 }
 
-static bool begin_attempt(struct exchange *x) {
-    member_unref(x->member);
-    x->member = choose_member(x);
-    if (!x->member) return false;
+static void begin_attempt(struct exchange *x) {
     x->backend_text = arena_string(x->arena, slice_of(x->member->text));
     x->tries++;
     x->at.chosen = clock_us();
@@ -286,7 +317,6 @@ static bool begin_attempt(struct exchange *x) {
         .on_wake = exchange_wake,
         .arg = x,
     });
-    return true;
 }
 
 static enum step send_request_head(struct exchange *x) {
@@ -417,7 +447,7 @@ static enum step answer_failure(struct exchange *x) {
         if (x->retries++ == 0) x->service->retry_count++;
         if (retry == RETRY_STALE) x->wants_fresh = true;
         end_attempt(x);
-        return STEP_acquire_connection;
+        return STEP_await_place;
     }
     end_attempt(x);
     if (x->status_sent || fail_row(x->fail)->status == 0) return cut(x);

@@ -7,6 +7,7 @@
 #include "http/client.h"
 #include "http/message/forward.h"
 #include "http/service_parts.h"
+#include "http/waiting.h"
 #include "routing/decide.h"
 
 // What is inside an exchange: for the files that carry out its steps (choose.c, own_answer.c, record.c). Only exchange.c changes its step.
@@ -17,6 +18,8 @@ enum step {
     STEP_choose_backend,
     STEP_answer_locally,
     STEP_filter_request,
+    STEP_await_key,
+    STEP_await_place,
     STEP_acquire_connection,
     STEP_send_request_head,
     STEP_read_response_head,
@@ -79,6 +82,7 @@ struct exchange {
     unsigned retries;         // attempts that failed and were followed by another
     const char *backend_text; // address of the last one, for the log
     bool wants_fresh;         // a reused connection was stale
+    struct waiter waiter;     // of await_key and await_place
 
     struct response_head response, response_out;
     struct parser *response_parser;
@@ -113,6 +117,10 @@ void name_request(struct exchange *x);
 
 // choose.c: asks the routing. FAIL_NONE and x->answer is filled, or why not.
 enum fail choose_route(struct exchange *x);
+
+// places.c: what an attempt needs before it can begin. PENDING: the exchange waits for it, and is woken.
+enum progress pass_pause(struct exchange *x, enum fail *why);
+enum progress take_place(struct exchange *x, enum fail *why); // READY: x->member, and a place at it
 
 // choose.c: the member for the next attempt, NULL: nobody is left; and what an attempt that got no connection leaves behind.
 struct member *choose_member(struct exchange *x); // the caller's reference

@@ -12,6 +12,7 @@ static void count_exchange(const struct exchange *x);
 static void log_failure(const struct exchange *x);
 static void add_certificate(struct access_entry *entry, const struct stream *client);
 static struct slice value_of(const struct request_head *head, enum field_id id);
+static uint64_t queue_us(const struct exchange *x);
 static uint64_t span_us(uint64_t from, uint64_t to);
 
 void record_exchange(const struct exchange *x) {
@@ -33,7 +34,7 @@ void record_exchange(const struct exchange *x) {
         .pool = slice_of(x->answer.pool ? x->answer.pool->name : NULL),
         .backend = slice_of(x->backend_text),
         .read_us = span_us(x->at.began, x->at.head_read),
-        .queue_us = span_us(x->at.head_read, x->at.chosen),
+        .queue_us = queue_us(x),
         .connect_us = span_us(x->at.chosen, x->at.connected),
         .first_byte_us = span_us(x->at.connected, x->at.first_byte),
         .total_us = clock_us() - x->at.began,
@@ -101,6 +102,12 @@ static void log_failure(const struct exchange *x) {
 static struct slice value_of(const struct request_head *head, enum field_id id) {
     const struct field *f = fields_find(&head->fields, id);
     return f ? f->value : (struct slice){0};
+}
+
+// From its head to the last choice of a member; of one that waited in vain, until it gave up.
+static uint64_t queue_us(const struct exchange *x) {
+    bool gave_up = x->fail == FAIL_QUEUE_LATE || x->fail == FAIL_PAUSED;
+    return span_us(x->at.head_read, gave_up ? clock_us() : x->at.chosen);
 }
 
 static uint64_t span_us(uint64_t from, uint64_t to) {

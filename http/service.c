@@ -10,6 +10,7 @@
 #include "http/client_conn.h"
 #include "http/exchange.h"
 #include "http/service_parts.h"
+#include "http/waiting.h"
 
 static void on_drain_time(void *arg);
 static void cut_all(struct service *s);
@@ -19,6 +20,7 @@ struct service *service_new(const struct service_conf *conf) {
     CHECK(s);
     s->conf = *conf;
     s->idle = idle_set_new(conf->loop);
+    s->waiting = waiting_room_new(conf->loop);
     timer_init(&s->drain_timer, conf->loop, on_drain_time, s);
     CHECK(getrandom(&s->id_prefix, sizeof(s->id_prefix), 0) == sizeof(s->id_prefix));
     return s;
@@ -28,6 +30,7 @@ void service_free(struct service *s) {
     if (!s) return;
     cut_all(s);
     idle_set_free(s->idle);
+    waiting_room_free(s->waiting);
     exchange_free_spares(s);
     timer_fini(&s->drain_timer);
     if (s->generation) generation_unref(s->generation);

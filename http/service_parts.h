@@ -9,12 +9,14 @@
 // What is inside a service: for the files of http/ that serve. Everybody else sees service.h.
 
 struct client_conn;
+struct waiting_room;
 
 struct service {
     struct service_conf conf;
     struct generation *generation;
     struct idle_set *idle;
-    struct client_conn *clients; // list of all
+    struct waiting_room *waiting; // exchanges that cannot go on just now
+    struct client_conn *clients;  // list of all
     unsigned client_count;
     struct exchange *spare_exchanges; // finished ones, with their memory, for the next
     unsigned spare_count;

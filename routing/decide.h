@@ -103,6 +103,9 @@ struct member *pool_choose(struct pool *p, const struct route_answer *answer,
 bool pool_has_no_place(struct pool *p, const struct route_answer *answer,
                        const struct left_out *out);
 
+// The answer's key is paused: its requests wait.
+bool pool_has_paused(const struct pool *p, const struct route_answer *answer);
+
 // `rsp explain`: what would happen to METHOD URL from `from` (may be NULL: 127.0.0.1), in words, with file:line. False and a reason in
 // out when the URL is none.
 bool route_explain(const struct config *c, struct slice method, struct slice url,

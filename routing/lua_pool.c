@@ -72,6 +72,7 @@ struct pool *pool_read_to(struct loader *l, struct lua_State *L, int index,
     p->place = place_of(root);
     conf_set_defaults(&POOL_SETTINGS, p);
     conf_set_defaults(&POOL_TLS_SETTINGS, &p->backend);
+    conf_set_defaults(&POOL_QUEUE_SETTINGS, &p->queue);
     if (type == LUA_TSTRING) {
         size_t len;
         const char *text = lua_tolstring(L, index, &len);
@@ -149,14 +150,18 @@ static int get_pool(lua_State *L) {
 
 static void read_pool(struct loader *l, lua_State *L, int index, const struct conf_spot *at,
                       struct pool *p) {
-    struct conf_spot tls = {.up = at, .key = "tls"};
+    struct conf_spot tls = {.up = at, .key = "tls"}, queue = {.up = at, .key = "queue"};
     conf_set_defaults(&POOL_SETTINGS, p);
     conf_set_defaults(&POOL_TLS_SETTINGS, &p->backend);
+    conf_set_defaults(&POOL_QUEUE_SETTINGS, &p->queue);
     conf_read(l->conf, L, index, at, &POOL_SETTINGS, p);
     if (lua_type(L, index) != LUA_TTABLE) return;
     if (lua_getfield(L, index, "tls") != LUA_TNIL)
         conf_read(l->conf, L, -1, &tls, &POOL_TLS_SETTINGS, &p->backend);
     if (p->backend.tls_ca) p->backend.tls_ca = loader_beside(l, p->backend.tls_ca);
+    lua_pop(L, 1);
+    if (lua_getfield(L, index, "queue") != LUA_TNIL)
+        conf_read(l->conf, L, -1, &queue, &POOL_QUEUE_SETTINGS, &p->queue);
     lua_pop(L, 1);
     read_key(l, L, index, at, p);
     check_bound(l, at, p);

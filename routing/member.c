@@ -33,3 +33,18 @@ void member_unref(struct member *m) {
     CHECK(m->refs > 0);
     if (--m->refs == 0) arena_free(m->arena);
 }
+
+bool member_try_begin(struct member *m) {
+    uint32_t most = m->entry.live.max_connections;
+    if (most == 0) {
+        member_begin(m);
+        return true;
+    }
+    uint32_t now = member_in_flight(m);
+    do {
+        if (now >= most) return false;
+    } while (!__atomic_compare_exchange_n(m->in_flight, &now, now + 1, false, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
+    (*m->mine)++;
+    return true;
+}

@@ -41,6 +41,8 @@ static inline void member_begin(struct member *m) {
     (*m->mine)++;
     __atomic_add_fetch(m->in_flight, 1, __ATOMIC_RELAXED);
 }
+// The same unless it has as many as it may (max_connections), over all processes.
+bool member_try_begin(struct member *m);
 static inline void member_end(struct member *m) {
     (*m->mine)--;
     __atomic_sub_fetch(m->in_flight, 1, __ATOMIC_RELAXED);

@@ -1,7 +1,9 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include "core/clock.h"
 #include "routing/balance.h"
+#include "routing/pauses.h"
 
 static balance_fn *const balances[] = {
 #define BALANCE(id, name, choose) [BALANCE_##id] = choose,
@@ -39,6 +41,11 @@ bool pool_has_no_place(struct pool *p, const struct route_answer *answer,
     for (size_t i = 0; i < v->able_count; i++)
         if (!was_tried(v->able[i], out)) return true;
     return false;
+}
+
+bool pool_has_paused(const struct pool *p, const struct route_answer *answer) {
+    return answer->key.at && p->shared &&
+           pauses_has(p->table, p->shared, answer->key_hash, clock_ms());
 }
 
 struct member *pool_named_member(struct pool *p, const struct route_answer *answer) {

@@ -21,6 +21,13 @@ struct member_conf {
     struct table_settings settings;
 };
 
+// Requests that cannot go on just now.
+struct queue_conf {
+    unsigned max;      // how many wait, per worker
+    unsigned place_ms; // for a place at a member
+    unsigned pause_ms; // for a paused key to go on
+};
+
 struct pool {
     struct place place;
     char *
@@ -31,6 +38,7 @@ struct pool {
     bool key_is_host;         // the key is a host name: every key goes through hostname_normalise()
     unsigned bound;           // of hash, in thousandths of the average load; 0: none
     unsigned panic;           // in thousandths of the members of a tier
+    struct queue_conf queue;
     struct backend_conf backend;
     bool is_live; // members come and go by the admin API
     struct member_conf *configured;
@@ -43,3 +51,8 @@ struct pool {
     uint64_t dice;           // of random-2
     uint64_t avoid_until_ms; // the latest of the members'
 };
+
+// To be compared: the same for the pool of this name in every generation, where there is a table.
+static inline const void *pool_identity(const struct pool *p) {
+    return p->shared ? (const void *)p->shared : p;
+}

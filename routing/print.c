@@ -73,7 +73,9 @@ static void print_pool(const struct pool *p, struct text *out) {
         text_add(out, SLICE(", key = "));
         conf_print_string(out, slice_of(template_text(p->key)));
     }
-    text_add(out, SLICE(", tls = { "));
+    text_add(out, SLICE(", queue = { "));
+    conf_print(&POOL_QUEUE_SETTINGS, &p->queue, true, out);
+    text_add(out, SLICE(" }, tls = { "));
     conf_print(&POOL_TLS_SETTINGS, &p->backend, true, out);
     text_printf(out, " } } -- %s:%d\n", p->place.file, p->place.line);
 }

@@ -61,6 +61,12 @@ static const struct conf_field pool_rows[] = {
 };
 const struct conf_table POOL_SETTINGS = TABLE(pool_rows, true);
 
+#define SETTINGS_POOL_QUEUE(...) ROW(queue_conf, __VA_ARGS__)
+static const struct conf_field pool_queue_rows[] = {
+#include "routing/settings.def"
+};
+const struct conf_table POOL_QUEUE_SETTINGS = TABLE(pool_queue_rows, false);
+
 #define SETTINGS_POOL_TLS(...) ROW(backend_conf, __VA_ARGS__)
 static const struct conf_field pool_tls_rows[] = {
 #include "routing/settings.def"

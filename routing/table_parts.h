@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include "routing/table.h"
+#include "routing/pauses.h"
 
 // How the table lies in memory: for table.c, which reads, and table_write.c.
 
@@ -26,6 +26,14 @@ struct table_slot {
     uint32_t faults[FAULT_COUNT];
 };
 
+// A paused key (pauses.h).
+struct table_pause {
+    uint64_t until_ms; // 0: free
+    uint64_t pool;     // low half of the name
+    uint64_t key_hash;
+    char key[PAUSE_KEY_MAX]; // for control alone
+};
+
 // Lists lie in `room`, each as a count and its entries, from places that are multiples of one entry.
 #define TABLE_ROOM (8 * TABLE_SLOTS_MAX)
 struct table_list {
@@ -35,9 +43,11 @@ struct table_list {
 
 struct table {
     _Alignas(CACHE_LINE) uint64_t version;
-    _Alignas(CACHE_LINE) uint32_t slots_used; // those beyond were never used
-    _Alignas(CACHE_LINE) uint32_t has_faulty; // some bit of the following is set
-    uint64_t faulty[TABLE_SLOTS_MAX / 64];    // by slot: had a fault since this was looked at
+    _Alignas(CACHE_LINE) uint32_t slots_used;  // those beyond were never used
+    _Alignas(CACHE_LINE) uint32_t has_faulty;  // some bit of the following is set
+    uint64_t faulty[TABLE_SLOTS_MAX / 64];     // by slot: had a fault since this was looked at
+    _Alignas(CACHE_LINE) uint32_t pause_count; // those beyond are free
+    struct table_pause pauses[PAUSES_MAX];
     struct table_pool pools[TABLE_POOLS_MAX];
     struct table_slot slots[TABLE_SLOTS_MAX];
     char texts[TABLE_SLOTS_MAX][TABLE_TEXT_MAX];
