@@ -85,11 +85,14 @@ static struct member *probe(struct pool *p, struct member *m) {
     return m;
 }
 
-static struct slice scheme_of(const struct exchange *x) {
-    if (x->who->listen->is_tls) return SLICE("https");
+bool is_https(const struct exchange *x) {
+    if (x->who->listen->is_tls) return true;
     const struct field *said = fields_find(&x->request.fields, FIELD_X_FORWARDED_PROTO);
-    bool is_https = x->who->is_trusted && said && slice_equals_nocase(said->value, SLICE("https"));
-    return is_https ? SLICE("https") : SLICE("http");
+    return x->who->is_trusted && said && slice_equals_nocase(said->value, SLICE("https"));
+}
+
+static struct slice scheme_of(const struct exchange *x) {
+    return is_https(x) ? SLICE("https") : SLICE("http");
 }
 
 static enum fail fail_of(enum refused refused) {

@@ -1,11 +1,15 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <stdio.h>
+
 #include "http/exchange_parts.h"
 #include "tls/tls.h"
 
 // Our name in Via (RFC 9110 section 7.6.3).
 #define VIA_NAME SLICE("rsp")
+
+static void add_sticky(struct exchange *x, struct response_head *out);
 
 enum fail prepare_request(struct exchange *x) {
     const struct policy *policy = x->answer.policy;
@@ -49,4 +53,18 @@ void forward_answer(struct exchange *x, bool may_keep, struct response_head *out
         .via_name = x->backend ? VIA_NAME : (struct slice){0},
     };
     forward_response(&x->response, &options, x->arena, out);
+    bool is_final = x->response.status >= 200 || x->response.status == 101;
+    if (x->backend && is_final && x->member->sticky) add_sticky(x, out);
+}
+
+// Unless the client has it already, or the route file named the member.
+static void add_sticky(struct exchange *x, struct response_head *out) {
+    const struct sticky_conf *sticky = &x->answer.pool->sticky;
+    char value[STICKY_TEXT_MAX], age[32] = "";
+    if (x->answer.fixed.at || x->answer.clings_to == x->member->sticky) return;
+    if (sticky->max_age_ms) snprintf(age, sizeof age, "; Max-Age=%u", sticky->max_age_ms / 1000);
+    struct slice cookie =
+        arena_printf(x->arena, "%s=%s; Path=/%s; HttpOnly%s; SameSite=Lax", sticky->cookie,
+                     sticky_format(x->member->sticky, value), age, is_https(x) ? "; Secure" : "");
+    fields_add(&out->fields, x->arena, FIELD_SET_COOKIE, field_name_of(FIELD_SET_COOKIE), cookie);
 }

@@ -117,6 +117,7 @@ void name_request(struct exchange *x);
 
 // choose.c: asks the routing. FAIL_NONE and x->answer is filled, or why not.
 enum fail choose_route(struct exchange *x);
+bool is_https(const struct exchange *x); // the client came so, to us or to a trusted proxy
 
 // places.c: what an attempt needs before it can begin. PENDING: the exchange waits for it, and is woken.
 enum progress pass_pause(struct exchange *x, enum fail *why);

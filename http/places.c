@@ -32,7 +32,8 @@ enum progress take_place(struct exchange *x, enum fail *why) {
     struct pool *p = x->answer.pool;
     struct wanted place = {pool_identity(p), 0};
     struct left_out tried = {.tried = x->tried, .tried_count = x->tried_count};
-    if (!x->waiter.queue) x->waiter.is_choosy = x->answer.fixed.at || x->tried_count > 0;
+    if (!x->waiter.queue)
+        x->waiter.is_choosy = x->tried_count > 0 || pool_certain_member(p, &x->answer, &tried);
     if (waiter_may_try(x->service->waiting, &x->waiter, place)) {
         if (take_member(x)) {
             waiter_leave(&x->waiter);

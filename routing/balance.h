@@ -39,8 +39,6 @@ struct load_bound {
 };
 struct load_bound load_bound_of(unsigned bound, struct candidates among);
 uint64_t load_bound_most(const struct load_bound *b, const struct member *m);
-// The member that pool:member(address) names, if it takes requests.
-struct member *pool_named_member(struct pool *p, const struct route_answer *answer);
 // It has as many requests as it may.
 bool member_is_full(const struct member *m);
 // a's load is less than b's, by their weights, compared without dividing.

@@ -12,6 +12,7 @@
 
 static struct rule *find_rule(struct site *site, const struct route_request *r, struct arena *a,
                               struct captures *captures, struct route_answer *out);
+static void read_sticky(const struct route_request *r, struct route_answer *out);
 static void answer_redirect(const struct rule *rule, const struct route_request *r,
                             const struct captures *captures, struct arena *a,
                             struct route_answer *out);
@@ -47,6 +48,7 @@ enum progress route_decide(const struct config *c, const struct route_request *r
     case ACTION_PATHS:
     case ACTION_NONE: refuse(out, REFUSED_NO_PATH); break;
     }
+    if (out->kind == ANSWER_POOL && out->pool->sticky.cookie) read_sticky(r, out);
     return READY;
 }
 
@@ -96,6 +98,13 @@ static struct rule *find_rule(struct site *site, const struct route_request *r, 
     if (match == PATH_FOUND) return rule;
     refuse(out, match == PATH_NONE ? REFUSED_NO_PATH : REFUSED_BAD_PATH);
     return NULL;
+}
+
+static void read_sticky(const struct route_request *r, struct route_answer *out) {
+    struct slice value;
+    if (out->fixed.at) return;
+    if (request_cookie(r, slice_of(out->pool->sticky.cookie), 0, &value))
+        out->clings_to = sticky_parse(value);
 }
 
 static void answer_redirect(const struct rule *rule, const struct route_request *r,

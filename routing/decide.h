@@ -74,6 +74,7 @@ struct route_answer {
     struct slice key; // normalised; at == NULL: no key
     uint64_t key_hash;
     struct slice fixed; // pool:member(addr): this one or none; at == NULL: any
+    uint64_t clings_to; // value of the pool's sticky cookie; 0: there is none
     int status;
     struct slice body;     // of RESPOND
     struct slice location; // of REDIRECT
@@ -103,6 +104,9 @@ struct member *pool_choose(struct pool *p, const struct route_answer *answer,
 bool pool_has_no_place(struct pool *p, const struct route_answer *answer,
                        const struct left_out *out);
 
+// The one member that the answer is for, if it takes its requests: that of pool:member(address), or of a sticky cookie. NULL: any.
+struct member *pool_certain_member(struct pool *p, const struct route_answer *answer,
+                                   const struct left_out *out);
 // The answer's key is paused: its requests wait.
 bool pool_has_paused(const struct pool *p, const struct route_answer *answer);
 

@@ -81,6 +81,9 @@ struct place place_of(const struct conf_spot *spot);
 struct pool *pool_at(struct lua_State *L,
                      int index); // the pool that a Lua value is; NULL: it is none
 int word_pool(struct lua_State *L);
+// lua_sticky.c: `sticky` of the pool whose table is at `index`.
+void pool_read_sticky(struct loader *l, struct lua_State *L, int index, const struct conf_spot *at,
+                      struct pool *p);
 // The value of `to`: a pool, an address, a list of addresses. NULL after an error.
 struct pool *pool_read_to(struct loader *l, struct lua_State *L, int index,
                           const struct conf_spot *at);

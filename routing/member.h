@@ -12,6 +12,7 @@
 struct member {
     // what choosing looks at
     uint64_t seed;           // hash of the text, for rendezvous
+    uint64_t sticky;         // value of the cookie that clings to it; 0: the pool has none
     unsigned weight;         // in force; 1..100000 of one that takes requests
     int credit;              // smooth round robin
     uint32_t *in_flight;     // exchanges that use it now: of all processes

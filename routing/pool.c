@@ -13,6 +13,9 @@ static balance_fn *const balances[] = {
 
 static struct member *choose_among(struct pool *p, const struct route_answer *answer,
                                    const struct left_out *out, struct arena *a);
+static struct member *find_named(const struct view *v, struct slice text);
+static struct member *find_kept(const struct view *v, const struct route_answer *answer,
+                                const struct left_out *out);
 static struct candidates filter(const struct view *v, struct candidates all,
                                 const struct left_out *out, struct arena *a);
 static bool was_tried(const struct member *m, const struct left_out *out);
@@ -20,10 +23,9 @@ static bool is_avoided(const struct member *m, const struct left_out *out);
 
 struct member *pool_choose(struct pool *p, const struct route_answer *answer,
                            const struct left_out *out, struct arena *a) {
-    if (answer->fixed.at) {
-        struct member *m = pool_named_member(p, answer);
-        return m && !was_tried(m, out) && !member_is_full(m) ? m : NULL;
-    }
+    struct member *certain = pool_certain_member(p, answer, out);
+    if (certain) return member_is_full(certain) ? NULL : certain;
+    if (answer->fixed.at) return NULL;
     struct left_out tried = {out->tried, out->tried_count, 0};
     struct member *m = NULL;
     if (out->avoided_at_ms) m = choose_among(p, answer, out, a);
@@ -34,13 +36,18 @@ bool pool_has_no_place(struct pool *p, const struct route_answer *answer,
                        const struct left_out *out) {
     const struct view *v = pool_view(p);
     if (!v->has_limits) return false;
-    if (answer->fixed.at) {
-        struct member *m = pool_named_member(p, answer);
-        return m && !was_tried(m, out);
-    }
-    for (size_t i = 0; i < v->able_count; i++)
+    if (pool_certain_member(p, answer, out)) return true;
+    for (size_t i = 0; i < v->able_count && !answer->fixed.at; i++)
         if (!was_tried(v->able[i], out)) return true;
     return false;
+}
+
+struct member *pool_certain_member(struct pool *p, const struct route_answer *answer,
+                                   const struct left_out *out) {
+    if (!answer->fixed.at && !answer->clings_to) return NULL;
+    const struct view *v = pool_view(p);
+    struct member *m = answer->fixed.at ? find_named(v, answer->fixed) : find_kept(v, answer, out);
+    return m && !was_tried(m, out) ? m : NULL;
 }
 
 bool pool_has_paused(const struct pool *p, const struct route_answer *answer) {
@@ -48,16 +55,25 @@ bool pool_has_paused(const struct pool *p, const struct route_answer *answer) {
            pauses_has(p->table, p->shared, answer->key_hash, clock_ms());
 }
 
-struct member *pool_named_member(struct pool *p, const struct route_answer *answer) {
-    const struct view *v = pool_view(p);
-    struct member *m = view_find(v, answer->fixed);
+bool member_is_full(const struct member *m) {
+    unsigned most = m->entry.live.max_connections;
+    return most > 0 && member_in_flight(m) >= most;
+}
+
+static struct member *find_named(const struct view *v, struct slice text) {
+    struct member *m = view_find(v, text);
     bool is_able = m && member_is_wanted(m) && (member_is_up(m) || v->ignores_health);
     return is_able ? m : NULL;
 }
 
-bool member_is_full(const struct member *m) {
-    unsigned most = m->entry.live.max_connections;
-    return most > 0 && member_in_flight(m) >= most;
+static struct member *find_kept(const struct view *v, const struct route_answer *answer,
+                                const struct left_out *out) {
+    for (size_t i = 0; i < v->all_count; i++) {
+        struct member *m = v->all[i];
+        if (m->sticky == answer->clings_to)
+            return view_keeps(v, m) && !is_avoided(m, out) ? m : NULL;
+    }
+    return NULL;
 }
 
 // Of the first tier that has anybody left. A hash pool without a key (a request without Host, a cookie that is missing) takes turns.

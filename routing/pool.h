@@ -5,6 +5,7 @@
 
 #include "routing/listen.h"
 #include "routing/policy.h"
+#include "routing/sticky.h"
 #include "routing/view.h"
 
 // The ways of choosing a member: rows of balances.def.
@@ -39,6 +40,7 @@ struct pool {
     unsigned bound;           // of hash, in thousandths of the average load; 0: none
     unsigned panic;           // in thousandths of the members of a tier
     struct queue_conf queue;
+    struct sticky_conf sticky;
     struct backend_conf backend;
     bool is_live; // members come and go by the admin API
     struct member_conf *configured;

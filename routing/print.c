@@ -75,6 +75,10 @@ static void print_pool(const struct pool *p, struct text *out) {
     }
     text_add(out, SLICE(", queue = { "));
     conf_print(&POOL_QUEUE_SETTINGS, &p->queue, true, out);
+    if (p->sticky.cookie) {
+        text_add(out, SLICE(" }, sticky = { "));
+        conf_print(&POOL_STICKY_SETTINGS, &p->sticky, true, out);
+    }
     text_add(out, SLICE(" }, tls = { "));
     conf_print(&POOL_TLS_SETTINGS, &p->backend, true, out);
     text_printf(out, " } } -- %s:%d\n", p->place.file, p->place.line);

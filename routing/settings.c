@@ -67,6 +67,12 @@ static const struct conf_field pool_queue_rows[] = {
 };
 const struct conf_table POOL_QUEUE_SETTINGS = TABLE(pool_queue_rows, false);
 
+#define SETTINGS_POOL_STICKY(...) ROW(sticky_conf, __VA_ARGS__)
+static const struct conf_field pool_sticky_rows[] = {
+#include "routing/settings.def"
+};
+const struct conf_table POOL_STICKY_SETTINGS = TABLE(pool_sticky_rows, false);
+
 #define SETTINGS_POOL_TLS(...) ROW(backend_conf, __VA_ARGS__)
 static const struct conf_field pool_tls_rows[] = {
 #include "routing/settings.def"

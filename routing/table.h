@@ -29,7 +29,8 @@ struct table_pool;
 
 // A member of ORIGIN_NAME is an address that a name of the route file stands for now.
 enum table_origin { ORIGIN_FILE, ORIGIN_API, ORIGIN_NAME };
-// What the operator wants of a member. Drained: no new requests. Maintenance: no health checks and no idle connections either.
+// What the operator wants of a member. Drained: no requests but those of clients that cling to it by a cookie. Maintenance: none at
+// all, no health checks and no idle connections either.
 // Removed: a member of the file that was taken out by an edit; kept to be known, for as long as the file has it.
 enum table_wish { WISH_READY, WISH_DRAIN, WISH_MAINT, WISH_REMOVED };
 // What is known of it. A member that nothing is known of is taken for up.

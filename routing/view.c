@@ -106,8 +106,11 @@ static struct member *carry_over(const struct view *old, size_t near, const stru
 
 static struct member *make_member(const struct pool *p, size_t i, const struct table_entry *e) {
     struct slice text = slice_of(text_of(p, i, e));
-    if (!p->shared) return member_new(text, NULL, NULL);
-    return member_new(text, table_in_flight(p->table, e->slot), &p->table_row[e->slot]);
+    struct member *m =
+        p->shared ? member_new(text, table_in_flight(p->table, e->slot), &p->table_row[e->slot])
+                  : member_new(text, NULL, NULL);
+    if (p->sticky.cookie) m->sticky = sticky_value(&p->sticky, text);
+    return m;
 }
 
 static const char *text_of(const struct pool *p, size_t i, const struct table_entry *e) {
@@ -166,6 +169,11 @@ static void end_tiers(struct view *v) {
             i == v->able_count || v->able[i]->entry.live.tier != v->able[i - 1]->entry.live.tier;
         if (is_end) v->tier_ends[v->tier_count++] = i;
     }
+}
+
+bool view_keeps(const struct view *v, const struct member *m) {
+    bool is_kept = m->entry.wish == WISH_READY || m->entry.wish == WISH_DRAIN;
+    return m->is_good && is_kept && (member_is_up(m) || v->ignores_health);
 }
 
 // Within a tier by slot, which is the order of the list unless slots were used again.

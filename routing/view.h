@@ -32,4 +32,6 @@ struct member *view_find(const struct view *v, struct slice text);
 // Takes requests, were it up: not drained, weight above 0, an address that can be read.
 bool member_is_wanted(const struct member *m);
 bool member_is_up(const struct member *m);
+// Takes requests of those who cling to it: so does one that is drained, or has weight 0.
+bool view_keeps(const struct view *v, const struct member *m);
 void view_fini(struct view *v);

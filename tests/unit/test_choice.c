@@ -382,6 +382,46 @@ static void twice_as_many_and_one_move_the_share_of_the_new_ones_and_only_to_the
     }
 }
 
+// --- clients that cling to a member ---
+
+static const char *choose_with_cookie(struct stage *s, size_t i) {
+    char fields[64], value[STICKY_TEXT_MAX];
+    struct slice text = slice_of(table_text(s->table, s->entries[i].slot));
+    snprintf(fields, sizeof fields, "Cookie: stay=%s\n",
+             sticky_format(sticky_value(&s->pool->sticky, text), value));
+    const struct route_answer *answer = ask_with(&s->f, "x.example", "/", fields);
+    return name_of(pool_choose(s->pool, answer, &(struct left_out){0}, s->f.arena));
+}
+
+static void a_client_stays_with_a_drained_member_but_not_with_one_that_is_gone(void **state) {
+    (void)state;
+    static struct stage s;
+    stage_init(&s, "pool \"p\" { \"a:1\", \"b:1\", \"c:1\", balance = \"hash\", key = \"{host}\", "
+                   "bound = 1, sticky = { cookie = \"stay\", secret = \"0123456789abcdef\" } } "
+                   "site \"*\" { to = pool \"p\" }");
+    for (int i = 0; i < 3; i++) assert_string_equal(choose_with_cookie(&s, 1), "b:1");
+    *load_of(&s, 1) = 100; // no bound for those who must stay
+    assert_string_equal(choose_with_cookie(&s, 1), "b:1");
+    s.entries[1].wish = WISH_DRAIN;
+    s.entries[1].weight = 0;
+    publish(&s);
+    assert_string_equal(choose_with_cookie(&s, 1), "b:1");
+    s.entries[1].wish = WISH_MAINT;
+    publish(&s);
+    assert_string_not_equal(choose_with_cookie(&s, 1), "b:1");
+    s.entries[1].wish = WISH_READY;
+    s.entries[1].weight = 1;
+    s.entries[1].health = HEALTH_DOWN;
+    publish(&s);
+    assert_string_not_equal(choose_with_cookie(&s, 1), "b:1");
+    s.entries[1].health = HEALTH_UP;
+    s.entries[1].live.max_connections = 100;
+    publish(&s);
+    assert_string_equal(choose_with_cookie(&s, 1), "nobody"); // it waits for its member
+    assert_true(pool_has_no_place(s.pool, &s.f.answer, &(struct left_out){0}));
+    stage_fini(&s);
+}
+
 // --- counts of all processes ---
 
 static void least_busy_and_random_2_look_at_what_all_processes_have_in_flight(void **state) {
@@ -419,6 +459,7 @@ int main(void) {
         cmocka_unit_test(an_app_and_its_reload_meet_at_every_version_whatever_happens_to_the_pool),
         cmocka_unit_test(two_workers_agree_on_every_key_at_every_version),
         cmocka_unit_test(twice_as_many_and_one_move_the_share_of_the_new_ones_and_only_to_them),
+        cmocka_unit_test(a_client_stays_with_a_drained_member_but_not_with_one_that_is_gone),
         cmocka_unit_test(least_busy_and_random_2_look_at_what_all_processes_have_in_flight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
