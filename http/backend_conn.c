@@ -23,7 +23,6 @@ static void on_dialled(void *arg, int fd, enum dial_failure failure, const char 
 static void open_stream(struct backend_conn *c, int fd);
 static void begin_tls(struct backend_conn *c);
 static void send_proxy_header(struct backend_conn *c);
-static const char *verified_name(const struct backend_conn *c, char buf[ADDRESS_TEXT_MAX]);
 static struct idle_key key_of(const struct backend_wish *wish);
 static void break_off(struct backend_conn *c, enum fail why, const char *text);
 
@@ -111,6 +110,14 @@ static void give_back_place(struct backend_conn *c) {
         waiting_room_call(c->service->waiting, (struct wanted){pool_identity(c->pool), 0});
 }
 
+const char *backend_tls_name(const struct pool *p, const struct member *m,
+                             char buf[ADDRESS_TEXT_MAX]) {
+    if (p->backend.tls_name) return p->backend.tls_name;
+    if (m->endpoint.host) return m->endpoint.host;
+    if (m->endpoint.address.any.sa_family == AF_UNIX) return "localhost";
+    return address_format_ip(&m->endpoint.address, buf);
+}
+
 // As configured, or 0.8 of what the backend says it allows ("Keep-Alive: timeout=5"), so that we close before it does.
 static unsigned idle_ms(const struct backend_conf *conf, const struct response_head *answer) {
     const struct field *f = fields_find(&answer->fields, FIELD_KEEP_ALIVE);
@@ -165,7 +172,7 @@ static void begin_tls(struct backend_conn *c) {
         break_off(c, FAIL_BACKEND_TLS, "the pool's certificate authorities could not be loaded");
         return;
     }
-    tls_connect(client, c->stream, verified_name(c, name));
+    tls_connect(client, c->stream, backend_tls_name(c->pool, c->member, name));
     c->state = BACKEND_HANDSHAKE;
 }
 
@@ -178,13 +185,6 @@ static void send_proxy_header(struct backend_conn *c) {
         proxy_header_write(header, c->pool->backend.proxy_header, &c->client->address, &local);
     stream_write(c->stream, (struct slice){header, len});
     stream_flush(c->stream);
-}
-
-static const char *verified_name(const struct backend_conn *c, char buf[ADDRESS_TEXT_MAX]) {
-    if (c->pool->backend.tls_name) return c->pool->backend.tls_name;
-    if (c->member->endpoint.host) return c->member->endpoint.host;
-    if (c->member->endpoint.address.any.sa_family == AF_UNIX) return "localhost";
-    return address_format_ip(&c->member->endpoint.address, buf);
 }
 
 // TLS connections belong to their generation (its trust may have changed); plain ones outlive a reload.

@@ -35,6 +35,10 @@ bool backend_conn_is_reused(const struct backend_conn *c);
 void backend_conn_return(struct backend_conn *c, const struct response_head *answer);
 void backend_conn_close(struct backend_conn *c);
 
+// The name that TLS asks a member for and verifies; maybe in buf.
+const char *backend_tls_name(const struct pool *p, const struct member *m,
+                             char buf[ADDRESS_TEXT_MAX]);
+
 // The idle connections of a service.
 struct idle_set;
 struct idle_set *idle_set_new(struct loop *loop);

@@ -383,6 +383,7 @@ static enum step pass_interim(struct exchange *x) {
 }
 
 static enum step filter_response(struct exchange *x) {
+    note_answered(x);
     bool may_keep =
         x->request.is_persistent && has_all_of_request(x) && x->client_ops->may_keep(x->client);
     forward_answer(x, may_keep, &x->response_out);
@@ -441,6 +442,7 @@ static enum step answer_ourselves(struct exchange *x) {
 
 static enum step answer_failure(struct exchange *x) {
     enum retry retry = fail_row(x->fail)->retry;
+    note_failed_attempt(x);
     if (retry == RETRY_UNSENT && x->member) give_up_member(x);
     if (may_retry(x)) {
         log_retry(x);

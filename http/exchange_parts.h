@@ -128,6 +128,10 @@ struct member *choose_member(struct exchange *x); // the caller's reference
 void give_up_member(struct exchange *x);
 void forget_members(struct exchange *x);
 
+// faults.c: counts against its member that an attempt failed (x->fail), or what it was answered.
+void note_failed_attempt(const struct exchange *x);
+void note_answered(const struct exchange *x);
+
 // exchange_heads.c: the request as it goes to the backend; at the attempt, to this one; the answer as it goes to the client.
 enum fail prepare_request(struct exchange *x);
 void address_request(struct exchange *x);

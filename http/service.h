@@ -35,8 +35,10 @@ struct service_conf {
     struct resolver *resolver;
     struct counters *counters;
     struct access_log *access_log; // NULL: none
-    unsigned worker;               // for request ids
-    local_fn *local;               // not NULL: every request is answered by this function (control)
+    ready_fn *on_fault;            // a member had a fault, and control should look; NULL: nobody
+    void *on_fault_arg;
+    unsigned worker; // for request ids
+    local_fn *local; // not NULL: every request is answered by this function (control)
     void *local_arg;
 };
 struct service *service_new(const struct service_conf *conf);

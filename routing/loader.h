@@ -87,6 +87,9 @@ void pool_read_sticky(struct loader *l, struct lua_State *L, int index, const st
 // The value of `to`: a pool, an address, a list of addresses. NULL after an error.
 struct pool *pool_read_to(struct loader *l, struct lua_State *L, int index,
                           const struct conf_spot *at);
+// lua_health.c: `health` and `passive` of the pool whose table is at `index`.
+void pool_read_health(struct loader *l, struct lua_State *L, int index, const struct conf_spot *at,
+                      struct pool *p);
 // lua_site.c
 int word_site(struct lua_State *L);
 void site_add_simple(struct loader *l, const struct conf_spot *at, const char *name,

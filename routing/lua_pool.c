@@ -166,6 +166,7 @@ static void read_pool(struct loader *l, lua_State *L, int index, const struct co
     read_key(l, L, index, at, p);
     check_bound(l, at, p);
     pool_read_sticky(l, L, index, at, p);
+    pool_read_health(l, L, index, at, p);
     read_members(l, L, index, at, p);
     if (p->configured_count == 0 && lua_rawlen(L, index) == 0 && !p->is_live)
         conf_error(l->conf, at, "has no members: write { \"10.0.0.1:8080\", ... }");

@@ -34,3 +34,36 @@ struct backend_conf {
     unsigned idle_ms;  // how long an idle connection is kept (default 60 s)
     unsigned max_idle; // idle connections kept per member and worker
 };
+
+// A set of statuses, 100 to 599: bit 0 of the first is 100.
+struct statuses {
+    uint64_t bits[8];
+};
+static inline bool statuses_has(const struct statuses *s, int status) {
+    unsigned at = (unsigned)status - 100;
+    return at < 500 && (s->bits[at / 64] >> at % 64 & 1);
+}
+
+// How control asks the members of a pool whether they are well.
+struct check_conf {
+    bool is_tcp; // a connection (and the TLS handshake of https:// members) is enough
+    char *get;   // path and query to GET; NULL and not is_tcp: there are no checks
+    char *host;  // Host field; NULL: the name that TLS verifies, or the member's address
+    char *body;  // text that the answer must contain; NULL: any
+    struct statuses statuses; // that are good
+    unsigned port;            // 0: the member's; not for unix sockets
+    unsigned every_ms, timeout_ms;
+    unsigned fall, rise; // results in a row that make it down, or up
+};
+static inline bool check_is_on(const struct check_conf *c) {
+    return c->is_tcp || c->get;
+}
+
+// What requests find out: so many faults within a time eject a member.
+struct passive_conf {
+    bool is_on;
+    unsigned fails, within_ms;
+    unsigned ejects_ms;       // the first time; the n-th time n times as long, up to 10 times
+    struct statuses statuses; // answers that are faults
+};
+enum { PASSIVE_FAILS_MAX = 50, EJECTS_TIMES_MAX = 10 };

@@ -42,7 +42,10 @@ struct pool {
     struct queue_conf queue;
     struct sticky_conf sticky;
     struct backend_conf backend;
-    bool is_live; // members come and go by the admin API
+    struct check_conf check;
+    struct passive_conf passive;
+    unsigned slow_start_ms; // 0: none
+    bool is_live;           // members come and go by the admin API
     struct member_conf *configured;
     size_t configured_count;
     // live, per process:
@@ -57,4 +60,9 @@ struct pool {
 // To be compared: the same for the pool of this name in every generation, where there is a table.
 static inline const void *pool_identity(const struct pool *p) {
     return p->shared ? (const void *)p->shared : p;
+}
+
+// Does control find out anything about its members?
+static inline bool pool_is_watched(const struct pool *p) {
+    return check_is_on(&p->check) || p->passive.is_on || p->slow_start_ms > 0;
 }

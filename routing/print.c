@@ -11,6 +11,8 @@
 static void print_listen(const struct listen_conf *l, struct text *out);
 static bool is_address_pool(const struct pool *p);
 static void print_pool(const struct pool *p, struct text *out);
+static void print_health(const struct pool *p, struct text *out);
+static void print_statuses(const struct statuses *s, struct text *out);
 static void print_members(const struct pool *p, struct text *out);
 static void print_site(const struct site *site, struct text *out);
 static void print_rule(const struct rule *rule, const char *indent, struct text *out);
@@ -79,9 +81,42 @@ static void print_pool(const struct pool *p, struct text *out) {
         text_add(out, SLICE(" }, sticky = { "));
         conf_print(&POOL_STICKY_SETTINGS, &p->sticky, true, out);
     }
-    text_add(out, SLICE(" }, tls = { "));
+    text_add(out, SLICE(" }"));
+    print_health(p, out);
+    text_add(out, SLICE(", tls = { "));
     conf_print(&POOL_TLS_SETTINGS, &p->backend, true, out);
     text_printf(out, " } } -- %s:%d\n", p->place.file, p->place.line);
+}
+
+static void print_health(const struct pool *p, struct text *out) {
+    if (check_is_on(&p->check)) {
+        text_add(out, SLICE(", health = { "));
+        conf_print(&POOL_HEALTH_SETTINGS, &p->check, true, out);
+        if (p->check.get) print_statuses(&p->check.statuses, out);
+        text_add(out, SLICE(" }"));
+    }
+    if (!p->passive.is_on) return;
+    text_add(out, SLICE(", passive = { "));
+    conf_print(&POOL_PASSIVE_SETTINGS, &p->passive, true, out);
+    print_statuses(&p->passive.statuses, out);
+    text_add(out, SLICE(" }"));
+}
+
+// , status = { "2xx", 301 }
+static void print_statuses(const struct statuses *s, struct text *out) {
+    const char *before = ", status = { ";
+    for (int of = 100; of < 600; of += 100) {
+        int count = 0;
+        for (int i = of; i < of + 100; i++) count += statuses_has(s, i);
+        if (count == 100) text_printf(out, "%s\"%dxx\"", before, of / 100);
+        for (int i = of; i < of + 100 && count < 100; i++) {
+            if (!statuses_has(s, i)) continue;
+            text_printf(out, "%s%d", before, i);
+            before = ", ";
+        }
+        if (count == 100) before = ", ";
+    }
+    if (before[2] == '\0') text_add(out, SLICE(" }"));
 }
 
 static void print_members(const struct pool *p, struct text *out) {

@@ -79,6 +79,18 @@ static const struct conf_field pool_tls_rows[] = {
 };
 const struct conf_table POOL_TLS_SETTINGS = TABLE(pool_tls_rows, false);
 
+#define SETTINGS_POOL_HEALTH(...) ROW(check_conf, __VA_ARGS__)
+static const struct conf_field pool_health_rows[] = {
+#include "routing/settings.def"
+};
+const struct conf_table POOL_HEALTH_SETTINGS = TABLE(pool_health_rows, false);
+
+#define SETTINGS_POOL_PASSIVE(...) ROW(passive_conf, __VA_ARGS__)
+static const struct conf_field pool_passive_rows[] = {
+#include "routing/settings.def"
+};
+const struct conf_table POOL_PASSIVE_SETTINGS = TABLE(pool_passive_rows, false);
+
 #define SETTINGS_MEMBER(...) ROW(table_settings, __VA_ARGS__)
 static const struct conf_field member_rows[] = {
 #include "routing/settings.def"

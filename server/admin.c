@@ -10,7 +10,7 @@
 #include "routing/decide.h"
 #include "server/admin_pages.h"
 
-enum { RELOADS_MAX = 32, PAGE_MAX = 1 << 20 };
+enum { RELOADS_MAX = 32, PAGE_MAX = 1 << 20, METRICS_MAX = 4 << 20 };
 
 // Somebody who waits for the end of a reload.
 struct waiting {
@@ -88,8 +88,9 @@ static void give_metrics(struct admin *a, const struct local_request *request,
                          void **cancel_arg) {
     (void)request, (void)cancel, (void)cancel_arg;
     struct text page;
-    text_init(&page, PAGE_MAX);
+    text_init(&page, METRICS_MAX);
     admin_write_metrics(a->conf.board, a->conf.generation(a->conf.arg)->number, &page);
+    a->conf.add_metrics(a->conf.arg, &page);
     local_answer(r, 200, "text/plain; version=0.0.4; charset=utf-8", text_slice(&page));
     text_fini(&page);
 }

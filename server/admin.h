@@ -16,6 +16,7 @@ struct admin;
 struct admin_calls {
     struct scoreboard *board;
     const struct generation *(*generation)(void *arg); // in use now
+    void (*add_metrics)(void *arg, struct text *out);  // of the members of pools
     bool (*ask_reload)(void *arg,
                        unsigned request); // admin_reload_ended() follows; false: it cannot be asked
     void *arg;

@@ -5,9 +5,11 @@
 
 #include <stdlib.h>
 
+#include "core/bell.h"
 #include "core/check.h"
 #include "core/log.h"
 #include "server/admin.h"
+#include "server/health.h"
 #include "server/pools.h"
 #include "server/role.h"
 #include "server/worker.h"
@@ -19,17 +21,25 @@ struct control {
     struct role *role;
     struct admin *admin;
     struct pools *pools;
+    struct health *health;
+    struct watch *bell;
     struct timer rotate;
 };
 
 static size_t listens_of(const struct generation *g, const struct listen_conf **at);
 static void on_order(void *arg, enum order_type type, struct order order, struct slice text);
-static void on_switch(void *arg, const struct generation *g);
+static void on_switch(void *arg, struct generation *g);
+static void on_bell(void *arg);
 static void rotate_tickets(void *arg);
 
 static const struct generation *generation_of(void *arg) {
     const struct control *c = arg;
     return role_generation(c->role);
+}
+
+static void add_metrics(void *arg, struct text *out) {
+    const struct control *c = arg;
+    health_write_metrics(c->health, out);
 }
 
 static bool ask_reload(void *arg, unsigned request) {
@@ -42,8 +52,11 @@ static bool ask_reload(void *arg, unsigned request) {
 int control_run(void *start, int channel_fd) {
     const struct start *s = start;
     struct control c = {.board = s->board};
-    struct admin_calls admin = {
-        .board = s->board, .generation = generation_of, .ask_reload = ask_reload, .arg = &c};
+    struct admin_calls admin = {.board = s->board,
+                                .generation = generation_of,
+                                .add_metrics = add_metrics,
+                                .ask_reload = ask_reload,
+                                .arg = &c};
     c.admin = admin_new(&admin);
     c.pools = pools_new(scoreboard_table(s->board));
     struct role_conf conf = {.row = s->row,
@@ -60,10 +73,17 @@ int control_run(void *start, int channel_fd) {
                              .on_switch_arg = &c};
     c.role = role_new(&conf);
     if (!c.role) return 1;
+    c.health = health_new(&(struct health_conf){.loop = role_loop(c.role),
+                                                .resolver = role_resolver(c.role),
+                                                .table = scoreboard_table(s->board),
+                                                .pools = c.pools});
+    c.bell = loop_watch_fd(role_loop(c.role), scoreboard_bell(s->board), on_bell, &c);
     timer_init(&c.rotate, role_loop(c.role), rotate_tickets, &c);
     timer_set(&c.rotate, ROTATE_TICKETS_MS);
     role_run(c.role);
     timer_fini(&c.rotate);
+    loop_unwatch(c.bell);
+    health_free(c.health);
     role_free(c.role);
     pools_free(c.pools);
     admin_free(c.admin);
@@ -93,13 +113,20 @@ static void on_order(void *arg, enum order_type type, struct order order, struct
         admin_reload_ended(c->admin, order.number, (int)order.value, text);
 }
 
-static void on_switch(void *arg, const struct generation *g) {
+static void on_switch(void *arg, struct generation *g) {
     struct control *c = arg;
     struct text problems;
     text_init(&problems, PROBLEMS_MAX);
     pools_merge(c->pools, g->config, &problems);
     if (problems.len > 0) log_error("%s", text_string(&problems));
     text_fini(&problems);
+    health_follow(c->health, g);
+}
+
+static void on_bell(void *arg) {
+    struct control *c = arg;
+    bell_silence(scoreboard_bell(c->board));
+    health_look(c->health);
 }
 
 static void rotate_tickets(void *arg) {

@@ -31,6 +31,7 @@ static bool merge_pool(struct pools *p, struct table_pool *shared, const struct 
 static bool merge_member(struct pools *p, const struct member_conf *m, size_t near);
 static struct table_entry *find_old(struct pools *p, const char *text, size_t near);
 static void follow_file(struct table_entry *e, const struct table_settings *file);
+static void forget_health(struct draft *d);
 static void keep_added(struct pools *p, const struct pool *pool);
 static bool put_in_force(struct pools *p, struct table_pool *shared);
 static void forget_others(struct pools *p, const struct table_pool **now, size_t count);
@@ -126,6 +127,7 @@ static bool merge_pool(struct pools *p, struct table_pool *shared, const struct 
     for (size_t i = 0; i < pool->configured_count; i++)
         if (!merge_member(p, &pool->configured[i], i)) return false;
     keep_added(p, pool);
+    if (!pool_is_watched(pool)) forget_health(&p->new);
     return put_in_force(p, shared);
 }
 
@@ -164,6 +166,15 @@ static void follow_file(struct table_entry *e, const struct table_settings *file
         e->live.max_connections = file->max_connections;
     e->origin = ORIGIN_FILE;
     e->file = *file;
+}
+
+// Nobody would ever find out that a member is well again.
+static void forget_health(struct draft *d) {
+    for (size_t i = 0; i < d->count; i++) {
+        d->entries[i].health = HEALTH_UNKNOWN;
+        d->entries[i].cold = 0;
+        d->entries[i].until = 0;
+    }
 }
 
 // Those that came by edits, where the file does not name them by now.

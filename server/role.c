@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/bell.h"
 #include "core/check.h"
 #include "core/listener.h"
 #include "core/log.h"
@@ -36,6 +37,7 @@ static void on_message(void *arg, unsigned type, struct slice body, int *fds, si
 static void take_logs(struct role *r, struct order order, int *fds, size_t fd_count);
 static void build(struct role *r, unsigned number);
 static void switch_over(struct role *r, unsigned number);
+static void ring_bell(void *arg);
 static void on_term(void *arg);
 static void on_channel_closed(void *arg);
 static void drain(struct role *r, unsigned ms);
@@ -60,6 +62,8 @@ struct role *role_new(const struct role_conf *conf) {
                                    .resolver = r->resolver,
                                    .counters = scoreboard_counters(conf->board, conf->row),
                                    .access_log = conf->local ? NULL : r->access_log,
+                                   .on_fault = ring_bell,
+                                   .on_fault_arg = r,
                                    .worker = conf->row,
                                    .local = conf->local,
                                    .local_arg = conf->local_arg};
@@ -101,6 +105,10 @@ struct channel *role_channel(struct role *r) {
 
 struct loop *role_loop(struct role *r) {
     return r->loop;
+}
+
+struct resolver *role_resolver(struct role *r) {
+    return r->resolver;
 }
 
 // --- orders ---
@@ -190,6 +198,11 @@ static void switch_over(struct role *r, unsigned number) {
     scoreboard_row(r->conf.board, r->conf.row)->generation = number;
     order_send(r->channel, ORDER_SWITCHED, (struct order){.number = number}, (struct slice){0},
                NULL, 0);
+}
+
+static void ring_bell(void *arg) {
+    const struct role *r = arg;
+    bell_ring(scoreboard_bell(r->conf.board));
 }
 
 // --- the end ---

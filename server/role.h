@@ -24,7 +24,7 @@ struct role_conf {
     void (*on_order)(void *arg, enum order_type type, struct order order, struct slice text);
     void *on_order_arg;
     // Before a generation is put in force here; may be NULL.
-    void (*on_switch)(void *arg, const struct generation *g);
+    void (*on_switch)(void *arg, struct generation *g);
     void *on_switch_arg;
 };
 
@@ -36,3 +36,4 @@ void role_free(struct role *r);
 const struct generation *role_generation(const struct role *r); // NULL before the first
 struct channel *role_channel(struct role *r);                   // NULL: the supervisor is gone
 struct loop *role_loop(struct role *r);
+struct resolver *role_resolver(struct role *r);

@@ -133,11 +133,12 @@ static bool fork_member(struct roster_row *place, int *channel_fd) {
                                  : user         ? user
                                                 : "nobody",
                          .error_fd = s->edition->error_fd};
+    const int kept[] = {what.error_fd, scoreboard_bell(s->conf.board)};
     struct process_plan plan = {.role = place->role,
                                 .run = place->row == ROW_CONTROL ? control_run : worker_run,
                                 .arg = &what,
-                                .keep = &what.error_fd,
-                                .keep_count = 1,
+                                .keep = kept,
+                                .keep_count = sizeof kept / sizeof kept[0],
                                 .on_exit = on_exit_of,
                                 .owner = place};
     place->process = process_spawn(s->processes, &plan, channel_fd);

@@ -5,7 +5,9 @@
 
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "core/bell.h"
 #include "core/check.h"
 #include "core/shared.h"
 #include "tls/tls.h"
@@ -16,6 +18,7 @@ enum { AHEAD_SLACK = 4 };
 struct scoreboard {
     struct shared *shared;
     int64_t started_at;
+    int bell;
 };
 
 struct scoreboard *scoreboard_new(void) {
@@ -34,7 +37,11 @@ struct scoreboard *scoreboard_new(void) {
     if (!shared) return NULL;
     struct scoreboard *b = calloc(1, sizeof *b);
     CHECK(b);
-    *b = (struct scoreboard){.shared = shared, .started_at = time(NULL)};
+    *b = (struct scoreboard){.shared = shared, .started_at = time(NULL), .bell = bell_new()};
+    if (b->bell < 0) {
+        scoreboard_free(b);
+        return NULL;
+    }
     tls_tickets_init(scoreboard_ticket_keys(b));
     return b;
 }
@@ -42,6 +49,7 @@ struct scoreboard *scoreboard_new(void) {
 void scoreboard_free(struct scoreboard *b) {
     if (!b) return;
     shared_free(b->shared);
+    if (b->bell >= 0) close(b->bell);
     free(b);
 }
 
@@ -64,6 +72,10 @@ struct table *scoreboard_table(struct scoreboard *b) {
 
 uint32_t *scoreboard_table_row(struct scoreboard *b, unsigned row) {
     return shared_slot(b->shared, "table rows", row);
+}
+
+int scoreboard_bell(const struct scoreboard *b) {
+    return b->bell;
 }
 
 int64_t scoreboard_started_at(const struct scoreboard *b) {

@@ -30,6 +30,8 @@ struct process_row *scoreboard_row(struct scoreboard *b, unsigned row);
 void *scoreboard_ticket_keys(struct scoreboard *b);   // TLS_TICKET_AREA_BYTES
 struct table *scoreboard_table(struct scoreboard *b); // of the backends
 uint32_t *scoreboard_table_row(struct scoreboard *b, unsigned row);
+int scoreboard_bell(
+    const struct scoreboard *b); // rung for control when a member had a fault (core/bell.h)
 int64_t scoreboard_started_at(const struct scoreboard *b);
 // How many workers there are to be; the supervisor says so.
 void scoreboard_set_workers(struct scoreboard *b, unsigned count);

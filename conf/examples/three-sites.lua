@@ -8,6 +8,7 @@ site "shop.example.com" {
   to = pool "shop" {
     "10.0.0.11:8080", "10.0.0.12:8080",
     balance = "least-busy",
+    health  = { get = "/healthz", every = "5s", fall = 3, rise = 2 },
   },
 }
 site "www.example.com" { redirect = "https://example.com{uri}" }

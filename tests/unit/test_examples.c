@@ -26,6 +26,11 @@ static void three_sites_go_where_they_say(void **state) {
     assert_string_equal(member_for(&f, "example.com", "/"), "127.0.0.1:8080");
     assert_string_equal(member_for(&f, "blog.example.com", "/"), "127.0.0.1:2368");
     assert_string_equal(member_for(&f, "shop.example.com", "/"), "10.0.0.11:8080");
+    const struct check_conf *check = &f.answer.pool->check;
+    assert_string_equal(check->get, "/healthz");
+    assert_int_equal(check->every_ms, 5000);
+    assert_true(statuses_has(&check->statuses, 200) && statuses_has(&check->statuses, 399));
+    assert_false(statuses_has(&check->statuses, 400) || statuses_has(&check->statuses, 199));
     assert_int_equal(ask(&f, "www.example.com", "/a?b=1")->kind, ANSWER_REDIRECT);
     assert_int_equal(f.answer.status, 301);
     assert_slice(f.answer.location, "https://example.com/a?b=1");
@@ -70,11 +75,12 @@ static void the_file_of_2013_still_works(void **state) {
 static void every_setting_stands_in_the_manual(void **state) {
     (void)state;
     static const struct conf_table *const tables[] = {
-        &GLOBAL_SETTINGS,         &LISTEN_SETTINGS,        &LISTEN_LIMITS_SETTINGS,
-        &LISTEN_TIMEOUT_SETTINGS, &TLS_SETTINGS,           &LOG_SETTINGS,
-        &ADMIN_SETTINGS,          &POOL_SETTINGS,          &POOL_TLS_SETTINGS,
-        &MEMBER_SETTINGS,         &RULE_SETTINGS,          &SITE_TLS_SETTINGS,
-        &POLICY_TIMEOUT_SETTINGS, &POLICY_LIMITS_SETTINGS, &POLICY_SETTINGS};
+        &GLOBAL_SETTINGS,         &LISTEN_SETTINGS,       &LISTEN_LIMITS_SETTINGS,
+        &LISTEN_TIMEOUT_SETTINGS, &TLS_SETTINGS,          &LOG_SETTINGS,
+        &ADMIN_SETTINGS,          &POOL_SETTINGS,         &POOL_TLS_SETTINGS,
+        &POOL_HEALTH_SETTINGS,    &POOL_PASSIVE_SETTINGS, &MEMBER_SETTINGS,
+        &RULE_SETTINGS,           &SITE_TLS_SETTINGS,     &POLICY_TIMEOUT_SETTINGS,
+        &POLICY_LIMITS_SETTINGS,  &POLICY_SETTINGS};
     struct files *files = files_new();
     struct slice manual;
     char why[256], name[64];

@@ -251,8 +251,11 @@ static void count_edit(void *edits) {
 static void what_is_found_out_of_a_member_is_put_in_force_and_outlives_a_reload(void **state) {
     (void)state;
     struct stage s = stage_new();
-    struct fixture f = load_good("local p = pool \"p\" { \"a:1\", { \"b:1\", weight = 2 } } "
-                                 "site \"*\" { to = p }");
+    struct fixture f = load_good("local p = pool \"p\" { \"a:1\", { \"b:1\", weight = 2 }, "
+                                 "health = { tcp = true } } site \"*\" { to = p }");
+    struct fixture unwatched =
+        load_good("local p = pool \"p\" { \"a:1\", { \"b:1\", weight = 2 } } "
+                  "site \"*\" { to = p }");
     unsigned edits = 0;
     put_in_force(&s, &f);
     pools_watch(s.pools, count_edit, &edits);
@@ -275,6 +278,11 @@ static void what_is_found_out_of_a_member_is_put_in_force_and_outlives_a_reload(
     assert_int_equal(entries[1].weight, 20);
     assert_string_equal(member_for(&f, "x.example", "/"), "b:1");
     assert_int_equal(pool_view(f.config->pools[0])->able_count, 1);
+    put_in_force(&s, &unwatched); // and nobody looks after them any more
+    list_of(&s, "p", entries);
+    assert_int_equal(entries[0].health, HEALTH_UNKNOWN);
+    assert_int_equal(entries[1].weight, 2);
+    unload(&unwatched);
     unload(&f);
     stage_free(&s);
 }

@@ -1,0 +1,292 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: The rsp authors
+# SPDX-License-Identifier: Apache-2.0
+"""Members that are ill are found out, left alone and taken back as the manual says, by checks and by what requests find."""
+
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+import procfs
+from backends import answer
+from harness import SystemTest, main, program, wait_until
+from wire import get
+
+CHECK = '{ get = "/healthz", every = "100ms", timeout = "300ms", fall = 2, rise = 2 }'
+
+
+class Patient:
+    """Answers checks and requests each in a way that a test may change; counts the requests (not the checks)."""
+
+    def __init__(self, test, name):
+        self.check = self.request = "good"
+        self.checks = self.requests = 0
+        self.fields = []
+        self.backend = test.backend(self.serve)
+        self.name, self.address = name, self.backend.address
+
+    def serve(self, conn):
+        while True:
+            seen = conn.read_request()
+            is_check = seen.path == "/healthz"
+            if is_check:
+                self.checks += 1
+                self.fields = seen.fields
+            else:
+                self.requests += 1
+            getattr(self, (self.check if is_check else self.request))(conn)
+
+    def good(self, conn):
+        conn.send(answer(200, b"all is well with " + self.name.encode()))
+
+    def answers_500(self, conn):
+        conn.send(answer(500, b"ill"))
+
+    def answers_404(self, conn):
+        conn.send(answer(404, b"not here"))
+
+    def is_silent(self, conn):
+        conn.wait_for_end()
+
+    def is_slow(self, conn):
+        for byte in answer(200, b"slow"):
+            time.sleep(0.05)
+            conn.send(bytes([byte]))
+
+    def resets(self, conn):
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        conn.sock.close()
+        raise OSError
+
+    def closes_in_the_middle(self, conn):
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nall is")
+        raise OSError
+
+    def sends_garbage(self, conn):
+        conn.send(b"\x16\x03\x01\x00\xa5 this is no HTTP\r\n\r\n")
+        conn.wait_for_end()
+
+    def sends_endless_heads(self, conn):
+        conn.send(b"HTTP/1.1 200 OK\r\n")
+        for i in range(1 << 20):
+            conn.send(b"X-%d: and on and on and on\r\n" % i)
+
+
+ILLS = {
+    "answers_500": "GET /healthz answered 500",
+    "is_silent": "no answer within 300 ms",
+    "is_slow": "no whole answer within 300 ms",
+    "resets": "GET /healthz: the connection",
+    "closes_in_the_middle": "closed before the answer was complete",
+    "sends_garbage": "the answer was refused",
+    "sends_endless_heads": "the answer was refused",
+}
+
+
+class HealthTest(SystemTest):
+    def two(self):
+        return Patient(self, "one"), Patient(self, "two")
+
+    def pool(self, members, settings, site=""):
+        listed = ", ".join(m if isinstance(m, str) else f'"{m.address}"' for m in members)
+        return f'site "*" {{ to = pool "web" {{ {listed}, {settings} }}{site} }}'
+
+    def metrics(self, rsp):
+        done = subprocess.run([program("rspctl"), "-s", rsp.path("admin.sock"), "metrics"], capture_output=True, text=True, timeout=30)
+        return {m.group(1): int(m.group(2)) for m in
+                re.finditer(r'^rsp_member_up\{pool="web",member="([^"]*)"\} (\d)$', done.stdout, re.MULTILINE)}
+
+    def wait_for(self, rsp, member, is_up, seconds=20):
+        wait_until(lambda: self.metrics(rsp).get(getattr(member, "address", member)) == int(is_up), seconds,
+                   f"{'up' if is_up else 'down'}: {rsp.errors()[-1500:]}")
+
+    def lines(self, rsp, text):
+        return [line for line in rsp.errors().splitlines() if text in line]
+
+    def down(self, rsp):
+        return sum(1 for up in self.metrics(rsp).values() if up == 0)
+
+
+class Checks(HealthTest):
+    def test_every_illness_takes_a_member_out_with_its_reason_and_health_brings_it_back(self):
+        one, two = self.two()
+        rsp = self.rsp(self.pool((one, two), f"health = {CHECK}"), workers=2)
+        for ill, reason in ILLS.items():
+            with self.subTest(ill):
+                self.wait_for(rsp, one, True)
+                one.check = ill
+                self.wait_for(rsp, one, False)
+                one.requests = before = 0
+                self.assertEqual({get(rsp.http).status for _ in range(20)}, {200})
+                self.assertEqual(one.requests, before, "a member that is down was asked")
+                one.check = "good"
+                self.wait_for(rsp, one, True)
+                wait_until(lambda: get(rsp.http).body.endswith(b"one"), 10, "requests for the one that is well again")
+        self.assertIn(ILLS["answers_500"], self.lines(rsp, "is down after 2 failed checks")[0])
+        self.assertTrue(self.lines(rsp, f'pool "web": {one.address} is up again after 2 good checks'), rsp.errors())
+
+    def test_the_reason_stands_in_the_log(self):
+        for ill in ("is_silent", "is_slow", "closes_in_the_middle", "sends_garbage", "sends_endless_heads", "resets"):
+            with self.subTest(ill):
+                one, two = self.two()
+                one.check = ill
+                rsp = self.rsp(self.pool((one, two), f"health = {CHECK}"))
+                wait_until(lambda: self.lines(rsp, f"{one.address} is down after 1 failed check: "), 10, ill)
+                self.assertIn(ILLS[ill], self.lines(rsp, "is down after")[0])
+
+    def test_a_refused_connection_and_a_missing_text_are_failed_checks(self):
+        one, two = self.two()
+        rsp = self.rsp(self.pool((one, two, '"127.0.0.1:1"'), 'health = { get = "/healthz", every = "100ms", body = "well with two", host = "check.example" }'))
+        self.wait_for(rsp, one, False)
+        self.wait_for(rsp, "127.0.0.1:1", False)
+        self.wait_for(rsp, two, True)
+        self.assertIn("Connection refused", self.lines(rsp, "127.0.0.1:1 is down")[0])
+        self.assertIn('answered 200 without "well with two" in it', self.lines(rsp, f"{one.address} is down")[0])
+        self.assertIn(("Host", "check.example"), two.fields)
+
+    def test_statuses_are_chosen_and_tcp_is_enough(self):
+        one, two = self.two()
+        one.check = two.check = "answers_404"
+        rsp = self.rsp(self.pool((one,), 'health = { get = "/healthz", every = "100ms", status = { 404, "5xx" } }') + "\n" +
+                       f'pool "tcp" {{ "{two.address}", "127.0.0.1:1", health = {{ tcp = true, every = "100ms" }} }}')
+        wait_until(lambda: one.checks > 3, 10, "some checks")
+        self.assertEqual(self.metrics(rsp)[one.address], 1)
+        wait_until(lambda: self.lines(rsp, 'pool "tcp": 127.0.0.1:1 is down after'), 10, "the closed port")
+        self.assertEqual((two.checks, two.requests), (0, 0))
+
+    def test_a_reload_keeps_what_is_known_and_checks_that_go_away_free_the_member(self):
+        one, two = self.two()
+        rsp = self.rsp(self.pool((one, two), f"health = {CHECK}"))
+        one.check = "answers_500"
+        self.wait_for(rsp, one, False)
+        for workers in range(3):
+            rsp.write_routes(self.pool((one, two), f"health = {CHECK}") + f"\n-- {workers}")
+            self.assertEqual(rsp.reload()[0], 0)
+            self.assertEqual(self.metrics(rsp)[one.address], 0)
+            one.requests = 0
+            self.assertEqual({get(rsp.http).status for _ in range(6)}, {200})
+            self.assertEqual(one.requests, 0)
+        rsp.write_routes(self.pool((one, two), 'idle = "10s"'))
+        self.assertEqual(rsp.reload()[0], 0)
+        wait_until(lambda: get(rsp.http).body.endswith(b"one"), 10, "nobody says that it is ill any more")
+
+    def test_the_next_control_knows_who_is_down_and_goes_on_checking(self):
+        one, two = self.two()
+        rsp = self.rsp(self.pool((one, two), f"health = {CHECK}"))
+        one.check = "answers_500"
+        self.wait_for(rsp, one, False)
+        control = rsp.children("control")[0]
+        os.kill(control, signal.SIGKILL)
+        one.requests = 0
+        self.assertEqual({get(rsp.http).status for _ in range(10)}, {200})
+        wait_until(lambda: rsp.children("control") not in ([], [control]), 20, "another control")
+        checks = one.checks
+        wait_until(lambda: one.checks > checks + 1, 20, "checks of the new one")
+        self.assertEqual({get(rsp.http).status for _ in range(10)}, {200})
+        self.assertEqual(one.requests, 0)
+        one.check = "good"
+        wait_until(lambda: get(rsp.http).body.endswith(b"one"), 20, "back")
+
+    def test_a_thousand_members_are_checked_with_a_bounded_number_of_descriptors(self):
+        members = [f'"127.0.0.1:{i}"' for i in range(1, 1001)]
+        silent = socket.socket()  # accepts and never answers
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(4096)
+        self.addCleanup(silent.close)
+        rsp = self.rsp(self.pool(members, f'health = {{ get = "/healthz", every = "2s", timeout = "500ms", port = {silent.getsockname()[1]} }}'))
+        control, most = rsp.children("control")[0], 0
+        end = time.monotonic() + 60
+        while self.down(rsp) < 1000:
+            most = max(most, procfs.descriptors(control))
+            self.assertLess(time.monotonic(), end, self.down(rsp))
+        self.assertLess(most, 256 + 40)
+        self.assertGreater(most, 100)
+
+
+class Ejection(HealthTest):
+    PASSIVE = 'passive = { fails = 3, within = "5s", ejects = "800ms", status = "5xx" }'
+
+    def test_a_member_that_fails_requests_is_ejected_and_comes_back_later_each_time(self):
+        one, two = self.two()
+        rsp = self.rsp(self.pool((one, two), self.PASSIVE, ', timeout = { first_byte = "200ms" }'), workers=2)
+        for time_, how in enumerate(("answers_500", "resets", "is_silent", "sends_garbage"), 1):
+            with self.subTest(how):
+                one.request = how
+                statuses = []
+                while not self.lines(rsp, f"{one.address} is ejected") or self.metrics(rsp)[one.address]:
+                    statuses.append(get(rsp.http).status)
+                    self.assertLess(len(statuses), 200, rsp.errors())
+                one.requests = 0
+                began = time.monotonic()
+                one.request = "good"
+                while self.metrics(rsp)[one.address] == 0:
+                    body = get(rsp.http).body
+                    if self.metrics(rsp)[one.address] == 0:
+                        self.assertEqual(body, b"all is well with two")
+                self.assertLess(time.monotonic() - began, 20)
+                wait_until(lambda: get(rsp.http).body.endswith(b"one"), 10, "it takes part again")
+        self.assertIn("(time 1) after 3 failures: it answered a status that counts", self.lines(rsp, "is ejected for 800 ms")[0])
+
+    def test_one_alone_is_never_ejected_and_never_more_than_half(self):
+        patients = [Patient(self, str(i)) for i in range(3)]
+        alone = Patient(self, "alone")
+        routes = self.pool(patients, self.PASSIVE) + f'\nsite "alone.example" {{ to = pool "alone" {{ "{alone.address}", {self.PASSIVE} }} }}'
+        rsp = self.rsp(routes)
+        for p in patients + [alone]:
+            p.request = "answers_500"
+        for _ in range(30):
+            self.assertEqual(get(rsp.http).status, 500)
+            self.assertEqual(get(rsp.http, host="alone.example").status, 500)
+        wait_until(lambda: self.lines(rsp, "half of the pool is out already"), 10, "said")
+        self.assertEqual(len(set(re.findall(r"(127\S+) is ejected", rsp.errors()))), 1, rsp.errors())
+        self.assertNotIn(alone.address + " is ejected", rsp.errors())
+
+    def test_where_there_are_checks_an_ejected_member_waits_for_a_good_one(self):
+        one, two = self.two()
+        rsp = self.rsp(self.pool((one, two), self.PASSIVE.replace("800ms", "300ms") + ', health = { get = "/healthz", every = "100ms", fall = 1000 }'))
+        wait_until(lambda: one.checks > 0, 10, "a check")
+        one.request, one.check = "answers_500", "answers_500"
+        wait_until(lambda: get(rsp.http) and self.lines(rsp, "is ejected"), 10, "ejected")
+        checks, one.requests = one.checks, 0
+        wait_until(lambda: one.checks > checks + 8, 20, "checks beyond its time")
+        self.assertEqual({get(rsp.http).status for _ in range(10)}, {200})
+        self.assertEqual(one.requests, 0)
+        one.request = one.check = "good"
+        wait_until(lambda: get(rsp.http).body.endswith(b"one"), 20, "back")
+
+    def test_without_the_setting_nobody_is_ejected(self):
+        one, two = self.two()
+        rsp = self.rsp(self.pool((one, two), f"health = {CHECK}"))
+        one.request = "answers_500"
+        self.assertEqual({get(rsp.http).status for _ in range(40)}, {200, 500})
+        self.assertEqual(self.metrics(rsp)[one.address], 1)
+
+
+class SlowStart(HealthTest):
+    def test_a_member_that_comes_back_gets_its_share_in_steps(self):
+        one, two = self.two()
+        rsp = self.rsp(self.pool((one, two), f'slow_start = "6s", health = {CHECK}'))
+        one.check = "answers_500"
+        self.wait_for(rsp, one, False)
+        one.check, one.requests, two.requests = "good", 0, 0
+        self.wait_for(rsp, one, True)
+        one.requests = two.requests = 0
+        for _ in range(110):
+            get(rsp.http)
+        self.assertGreaterEqual(one.requests, 1)
+        self.assertLess(one.requests, two.requests / 2)
+
+        def has_half():
+            one.requests = two.requests = 0
+            for _ in range(20):
+                get(rsp.http)
+            return one.requests == two.requests
+        wait_until(has_half, 20, "its whole share")
+
+
+if __name__ == "__main__":
+    main()
