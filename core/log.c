@@ -25,10 +25,8 @@ enum {
 };
 
 static const char *const level_names[] = {
-    [LOG_LEVEL_DEBUG] = "debug",
-    [LOG_LEVEL_INFO] = "info",
-    [LOG_LEVEL_WARN] = "warn",
-    [LOG_LEVEL_ERROR] = "error",
+    [LOG_LEVEL_DEBUG] = "debug", [LOG_LEVEL_INFO] = "info",   [LOG_LEVEL_WARN] = "warn",
+    [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_AUDIT] = "audit",
 };
 
 struct repeat {
@@ -101,6 +99,13 @@ void log_error(const char *format, ...) {
     va_end(args);
 }
 
+void log_audit(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    say(LOG_LEVEL_AUDIT, 0, format, args);
+    va_end(args);
+}
+
 void log_repeated(enum log_level level, const char *key, const char *format, ...) {
     if (level < log_state.least) return;
     struct repeat *r = find_repeat(key);
@@ -118,7 +123,7 @@ void log_repeated(enum log_level level, const char *key, const char *format, ...
 }
 
 static void say(enum log_level level, unsigned left_out, const char *format, va_list args) {
-    if (level < log_state.least) return;
+    if (level < log_state.least && level != LOG_LEVEL_AUDIT) return;
     int saved_errno = errno; // "%m" works, and the caller's errno stays
     char message[MESSAGE_MAX];
     int n = vsnprintf(message, sizeof message, format, args);

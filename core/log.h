@@ -7,7 +7,13 @@
 
 // The error log of the process: one line an event, with time, level, process role and pid. One of the
 // two globals of rsp (the other is the clock). Before log_set_fd() it writes to stderr.
-enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
+enum log_level {
+    LOG_LEVEL_DEBUG,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_AUDIT // log_audit() only
+};
 
 // The descriptor is borrowed; -1 is stderr. Replacing it is how logs are reopened.
 void log_set_fd(int fd);
@@ -21,6 +27,8 @@ void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+// Who changed what: no level leaves it out.
+void log_audit(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // For what an outsider can cause again and again: at most one line per `key` in ten seconds; the next one
 // that is let through says how many were left out. A key is the cause, never what an outsider wrote: there are

@@ -56,4 +56,5 @@ struct log_conf {
 struct admin_conf {
     struct place place;
     char *socket; // path of the unix socket, or NULL
+    char *state;  // path of the state file, or NULL
 };

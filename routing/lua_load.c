@@ -242,6 +242,7 @@ static int word_admin(lua_State *L) {
     read_once(L, "admin", &l->admin, &ADMIN_SETTINGS, admin);
     admin->place = place_of(&l->admin);
     if (admin->socket) admin->socket = loader_beside(l, admin->socket);
+    if (admin->state) admin->state = loader_beside(l, admin->state);
     return 0;
 }
 

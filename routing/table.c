@@ -57,6 +57,21 @@ const char *table_text(const struct table *t, uint32_t slot) {
     return t->texts[slot % TABLE_SLOTS_MAX];
 }
 
+uint64_t table_digest(const struct table *t, const struct table_entry *entries, size_t count) {
+    uint64_t digest = XXH3_64bits_withSeed(&count, sizeof count, NAME_SEED);
+    for (size_t i = 0; i < count; i++) {
+        const struct table_entry *e = &entries[i];
+        const char *text = table_text(t, e->slot);
+        struct {
+            uint32_t origin, wish;
+            struct table_settings live, file;
+        } edited = {e->origin, e->wish, e->live, e->file};
+        digest = XXH3_64bits_withSeed(text, strlen(text), digest);
+        digest = XXH3_64bits_withSeed(&edited, sizeof edited, digest);
+    }
+    return digest;
+}
+
 uint32_t *table_in_flight(struct table *t, uint32_t slot) {
     return &t->slots[slot % TABLE_SLOTS_MAX].in_flight;
 }

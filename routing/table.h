@@ -87,6 +87,9 @@ bool table_read(const struct table *t, const struct table_pool *p, uint64_t head
 // The address of a member, as written; valid as long as a list that has the slot is in force.
 const char *table_text(const struct table *t, uint32_t slot);
 
+// Of what an edit can change, the file's values included: equal lists have equal digests, whatever the health of their members.
+uint64_t table_digest(const struct table *t, const struct table_entry *entries, size_t count);
+
 // The exchanges that use a member now, over all processes.
 uint32_t *table_in_flight(struct table *t, uint32_t slot);
 // Counts a fault of a member. True: nobody has been told since table_take_faulty() ran last, so tell control.

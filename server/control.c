@@ -4,6 +4,8 @@
 #include "server/control.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "core/bell.h"
 #include "core/check.h"
@@ -12,6 +14,7 @@
 #include "server/health.h"
 #include "server/pools.h"
 #include "server/role.h"
+#include "server/state.h"
 #include "server/worker.h"
 
 enum { ROTATE_TICKETS_MS = 3600 * 1000, PROBLEMS_MAX = 4096 };
@@ -23,11 +26,18 @@ struct control {
     struct pools *pools;
     struct health *health;
     struct watch *bell;
+    struct state *state;
+    char *next_state_path; // of the generation that comes; NULL: it has none
+    int next_state_fd;
+    bool has_switched; // the state file of the start was loaded
     struct timer rotate;
 };
 
 static size_t listens_of(const struct generation *g, const struct listen_conf **at);
-static void on_order(void *arg, enum order_type type, struct order order, struct slice text);
+static void on_order(void *arg, enum order_type type, struct order order, struct slice text,
+                     int *fds, size_t fd_count);
+static void take_state(struct control *c, struct slice path, int *fds, size_t fd_count);
+static void forget_next_state(struct control *c);
 static void on_switch(void *arg, struct generation *g);
 static void on_bell(void *arg);
 static void rotate_tickets(void *arg);
@@ -51,7 +61,7 @@ static bool ask_reload(void *arg, unsigned request) {
 
 int control_run(void *start, int channel_fd) {
     const struct start *s = start;
-    struct control c = {.board = s->board};
+    struct control c = {.board = s->board, .next_state_fd = -1, .state = state_new()};
     struct admin_calls admin = {.board = s->board,
                                 .generation = generation_of,
                                 .add_metrics = add_metrics,
@@ -59,6 +69,7 @@ int control_run(void *start, int channel_fd) {
                                 .arg = &c};
     c.admin = admin_new(&admin);
     c.pools = pools_new(scoreboard_table(s->board));
+    pools_set_state(c.pools, c.state);
     struct role_conf conf = {.row = s->row,
                              .board = s->board,
                              .user = s->user,
@@ -86,6 +97,8 @@ int control_run(void *start, int channel_fd) {
     health_free(c.health);
     role_free(c.role);
     pools_free(c.pools);
+    forget_next_state(&c);
+    state_free(c.state);
     admin_free(c.admin);
     return 0;
 }
@@ -107,18 +120,44 @@ static size_t listens_of(const struct generation *g, const struct listen_conf **
     return 1;
 }
 
-static void on_order(void *arg, enum order_type type, struct order order, struct slice text) {
+static void on_order(void *arg, enum order_type type, struct order order, struct slice text,
+                     int *fds, size_t fd_count) {
     struct control *c = arg;
     if (type == ORDER_RELOAD_ENDED)
         admin_reload_ended(c->admin, order.number, (int)order.value, text);
+    else if (type == ORDER_STATE)
+        take_state(c, text, fds, fd_count);
+}
+
+// Of the generation that comes: used at the switch.
+static void take_state(struct control *c, struct slice path, int *fds, size_t fd_count) {
+    forget_next_state(c);
+    if (fd_count == 0 || path.len == 0) return;
+    c->next_state_path = strndup(path.at, path.len);
+    CHECK(c->next_state_path);
+    c->next_state_fd = fds[0];
+    fds[0] = -1;
+}
+
+static void forget_next_state(struct control *c) {
+    if (c->next_state_fd >= 0) close(c->next_state_fd);
+    free(c->next_state_path);
+    c->next_state_fd = -1;
+    c->next_state_path = NULL;
 }
 
 static void on_switch(void *arg, struct generation *g) {
     struct control *c = arg;
     struct text problems;
     text_init(&problems, PROBLEMS_MAX);
+    state_open(c->state, c->next_state_fd, c->next_state_path, &problems);
+    c->next_state_fd = -1;
+    forget_next_state(c);
+    if (!c->has_switched) state_load(c->state, &problems);
+    c->has_switched = true;
     pools_merge(c->pools, g->config, &problems);
-    if (problems.len > 0) log_error("%s", text_string(&problems));
+    for (struct slice rest = text_slice(&problems); rest.len > 0;)
+        log_error("%.*s", SLICE_ARGS(slice_cut(&rest, '\n')));
     text_fini(&problems);
     health_follow(c->health, g);
 }

@@ -28,6 +28,7 @@ static int open_listener(const struct listen_conf *l, const struct edition *old,
                          struct text *errors);
 static bool open_admin(struct edition *e, const struct edition_conf *conf, struct text *errors);
 static bool admin_address(const char *path, struct address *out, char *why, size_t why_max);
+static bool open_state(struct edition *e, struct text *errors);
 static bool check_sockets(const struct config *c, struct text *errors);
 static void say_admin(const struct admin_conf *admin, const char *why, struct text *errors);
 static bool has_user(const struct config *c, struct text *errors);
@@ -56,10 +57,14 @@ enum edition_result edition_new(const struct edition_conf *conf, struct edition 
     }
     struct edition *e = calloc(1, sizeof *e);
     CHECK(e);
-    *e = (struct edition){
-        .generation = g, .packed_fd = -1, .admin_fd = -1, .access_fd = -1, .error_fd = -1};
+    *e = (struct edition){.generation = g,
+                          .packed_fd = -1,
+                          .admin_fd = -1,
+                          .state.folder_fd = -1,
+                          .access_fd = -1,
+                          .error_fd = -1};
     if (!has_user(g->config, errors) || !pack(e, errors) || !open_listeners(e, conf->old, errors) ||
-        !open_admin(e, conf, errors) ||
+        !open_admin(e, conf, errors) || !open_state(e, errors) ||
         !log_files_open(&g->config->log, &e->access_fd, &e->error_fd, errors)) {
         edition_free(e, conf->old);
         return EDITION_FAILED;
@@ -69,8 +74,10 @@ enum edition_result edition_new(const struct edition_conf *conf, struct edition 
 }
 
 enum edition_result edition_check(const struct generation *g, struct text *errors) {
-    bool is_good = has_user(g->config, errors);
-    is_good = check_sockets(g->config, errors) && is_good;
+    const struct config *c = g->config;
+    bool is_good = has_user(c, errors);
+    is_good = check_sockets(c, errors) && is_good;
+    is_good = state_folder_check(&c->admin, c->user, errors) && is_good;
     return log_files_check(&g->config->log, errors) && is_good ? EDITION_GOOD : EDITION_FAILED;
 }
 
@@ -197,6 +204,20 @@ static void say_admin(const struct admin_conf *admin, const char *why, struct te
     text_printf(errors, "%s:%d: admin: socket: %s\n", admin->place.file, admin->place.line, why);
 }
 
+static bool open_state(struct edition *e, struct text *errors) {
+    const struct config *c = e->generation->config;
+    if (!state_folder_open(&c->admin, c->user, &e->state, errors)) return false;
+    for (size_t i = 0; i < c->pool_count && !e->state.path; i++) {
+        if (!c->pools[i]->is_live) continue;
+        log_warn(
+            "%s:%d: pool \"%s\" is live, but no state file is named (admin { state = ... }): edits "
+            "last only as long as rsp runs",
+            c->pools[i]->place.file, c->pools[i]->place.line, c->pools[i]->name);
+        break;
+    }
+    return true;
+}
+
 static bool check_sockets(const struct config *c, struct text *errors) {
     bool is_good = true;
     char why[256];
@@ -255,6 +276,9 @@ bool edition_send(const struct edition *e, struct channel *to, bool is_control) 
         if (!order_send(to, ORDER_LISTENER, order, (struct slice){0}, &fds[i], 1)) return false;
     }
     order.value = 0;
+    if (is_control && !order_send(to, ORDER_STATE, order, slice_of(e->state.path),
+                                  &e->state.folder_fd, e->state.path ? 1 : 0))
+        return false;
     return order_send(to, ORDER_BUILD, order, (struct slice){0}, NULL, 0);
 }
 
@@ -275,6 +299,7 @@ void edition_free(struct edition *e, const struct edition *kept) {
     free(e->admin_path);
     free(e->listen_fds);
     close_fd(e->admin_fd);
+    state_folder_close(&e->state);
     close_fd(e->packed_fd);
     close_fd(e->access_fd);
     close_fd(e->error_fd);

@@ -5,6 +5,7 @@
 
 #include "http/generation.h"
 #include "server/orders.h"
+#include "server/state_folder.h"
 
 // What the supervisor holds of one generation: the generation itself (it proved that all can be built), the packed set of
 // files that the others build it from, the listening sockets and the logs.
@@ -14,8 +15,9 @@ struct edition {
     int *listen_fds;  // in the order of config->listens
     char *admin_path; // of the unix socket of control; NULL: none
     int admin_fd;     // -1: none
-    int access_fd;    // -1: off
-    int error_fd;     // never -1
+    struct state_place state;
+    int access_fd; // -1: off
+    int error_fd;  // never -1
 };
 
 enum edition_result { EDITION_GOOD, EDITION_BAD_CONFIG, EDITION_FAILED };

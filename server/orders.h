@@ -14,6 +14,7 @@ enum order_type {
         1, // a generation begins: number; text: path of the route file; descriptor: the packed set of files
     ORDER_LOGS,     // descriptors: the error log, then the access log if `value` is 1
     ORDER_LISTENER, // number; value: index in config->listens (control: 0); descriptor: the socket
+    ORDER_STATE,    // to control: text: path of the state file; descriptor: its folder; or neither
     ORDER_BUILD,    // all of it was sent: build it and say so
     ORDER_SWITCH,   // use what was built
     ORDER_DRAIN,    // value: milliseconds; end when nothing is open any more. A second one: end now

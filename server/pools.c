@@ -8,26 +8,12 @@
 #include <time.h>
 
 #include "core/check.h"
-
-// A list in the making.
-struct draft {
-    struct table_entry *entries;
-    size_t count;
-};
-
-struct pools {
-    struct table *table;
-    struct table_writer *writer;
-    struct draft old, new; // room for TABLE_LIST_MAX each
-    const struct table_pool *
-        *in_force; // the pools of the generation that was merged last, by address
-    size_t in_force_count;
-    ready_fn *on_edit; // NULL: nobody wants to know
-    void *on_edit_arg;
-};
+#include "server/pools_parts.h"
+#include "server/state.h"
 
 static void apply(struct table_entry *e, const struct pools_finding *f);
-static bool merge_pool(struct pools *p, struct table_pool *shared, const struct pool *pool);
+static bool merge_pool(struct pools *p, struct table_pool *shared, const struct pool *pool,
+                       struct text *problems);
 static bool merge_member(struct pools *p, const struct member_conf *m, size_t near);
 static struct table_entry *find_old(struct pools *p, const char *text, size_t near);
 static void follow_file(struct table_entry *e, const struct table_settings *file);
@@ -102,6 +88,11 @@ static void apply(struct table_entry *e, const struct pools_finding *f) {
     e->until = f->until;
 }
 
+void pools_set_state(struct pools *p, struct state *s) {
+    p->state = s;
+    p->must_restore = true;
+}
+
 void pools_merge(struct pools *p, const struct config *c, struct text *problems) {
     const struct table_pool **now = calloc(c->pool_count + 1, sizeof *now);
     CHECK(now);
@@ -110,7 +101,7 @@ void pools_merge(struct pools *p, const struct config *c, struct text *problems)
         const struct pool *pool = c->pools[i];
         struct table_pool *shared = table_add_pool(p->writer, slice_of(pool->table_name));
         if (shared) now[count++] = shared;
-        if (shared && merge_pool(p, shared, pool)) continue;
+        if (shared && merge_pool(p, shared, pool, problems)) continue;
         text_printf(problems, "%s:%d: pool \"%s\": the table of backends is full\n",
                     pool->place.file, pool->place.line, pool->name);
     }
@@ -119,10 +110,19 @@ void pools_merge(struct pools *p, const struct config *c, struct text *problems)
     free(p->in_force);
     p->in_force = now;
     p->in_force_count = count;
+    if (p->must_restore) pools_name_lost(p, problems);
+    p->must_restore = false;
+    if (p->state) pools_save_all(p, c, problems);
 }
 
-static bool merge_pool(struct pools *p, struct table_pool *shared, const struct pool *pool) {
+bool pools_has(const struct pools *p, struct slice table_name) {
+    return is_among(table_find(p->table, table_name), p->in_force, p->in_force_count);
+}
+
+static bool merge_pool(struct pools *p, struct table_pool *shared, const struct pool *pool,
+                       struct text *problems) {
     CHECK(table_read(p->table, shared, table_pool_head(shared), p->old.entries, &p->old.count));
+    if (p->must_restore) pools_restore_old(p, pool, problems);
     p->new.count = 0;
     for (size_t i = 0; i < pool->configured_count; i++)
         if (!merge_member(p, &pool->configured[i], i)) return false;
@@ -190,16 +190,28 @@ static void keep_added(struct pools *p, const struct pool *pool) {
 }
 
 static bool put_in_force(struct pools *p, struct table_pool *shared) {
-    table_weigh(p->new.entries, p->new.count);
-    bool is_same = table_pool_head(shared) &&
-                   p->new.count ==
-                       p->old.count &&memcmp(p->new.entries, p->old.entries,
-                                             p->new.count * sizeof *p->new.entries) == 0;
-    if (is_same) return true;
-    if (!table_publish(p->writer, shared, p->new.entries, p->new.count)) return false;
-    if (p->on_edit) p->on_edit(p->on_edit_arg);
-    return true;
+    enum published published = pools_publish(p, shared);
+    if (published == PUBLISHED) pools_tell(p);
+    return published != NOT_PUBLISHED;
 }
+
+// What was restored is compared with nothing: it never was in force.
+enum published pools_publish(struct pools *p, struct table_pool *shared) {
+    size_t bytes = p->new.count * sizeof *p->new.entries;
+    table_weigh(p->new.entries, p->new.count);
+    bool is_same =
+        table_pool_head(shared) && !p->must_restore &&
+        p->new.count == p->old.count &&memcmp(p->new.entries, p->old.entries, bytes) == 0;
+    if (is_same) return PUBLISHED_BEFORE;
+    if (!table_publish(p->writer, shared, p->new.entries, p->new.count)) return NOT_PUBLISHED;
+    pools_return_unused(p);
+    return PUBLISHED;
+}
+
+void pools_tell(struct pools *p) {
+    if (p->on_edit) p->on_edit(p->on_edit_arg);
+}
+
 // Exchanges of the generation before may still ask for its pools.
 static void forget_others(struct pools *p, const struct table_pool **now, size_t count) {
     uint32_t at = 0;

@@ -29,6 +29,9 @@ bool pools_set_health(struct pools *p, struct slice pool, const struct pools_fin
 // The members of a pool as they are in force; valid until the next call of any function here.
 size_t pools_read(struct pools *p, struct slice pool, const struct table_entry **at);
 struct table_writer *pools_writer(struct pools *p);
+// Edits are saved there (borrowed; server/state.h) from now on, and the next merge begins with what it has loaded.
+struct state;
+void pools_set_state(struct pools *p, struct state *s);
 
 // Before a generation is put in force: every pool of it has its list. Of a member that was there already, what the route file has
 // changed wins, and everything else keeps its live value; members that came by edits stay where the pool is live. Pools that neither

@@ -130,6 +130,7 @@ static void on_message(void *arg, unsigned type, struct slice body, int *fds, si
     case ORDER_BUILD: build(r, order.number); break;
     case ORDER_SWITCH: switch_over(r, order.number); break;
     case ORDER_DRAIN: drain(r, order.value); break;
+    case ORDER_STATE:
     case ORDER_RELOAD_ENDED:
     case ORDER_BUILT:
     case ORDER_UNBUILT:
@@ -137,7 +138,8 @@ static void on_message(void *arg, unsigned type, struct slice body, int *fds, si
     case ORDER_RELOAD:
     default:
         if (r->conf.on_order)
-            r->conf.on_order(r->conf.on_order_arg, (enum order_type)type, order, text);
+            r->conf.on_order(r->conf.on_order_arg, (enum order_type)type, order, text, fds,
+                             fd_count);
         break;
     }
 }

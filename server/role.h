@@ -20,8 +20,9 @@ struct role_conf {
     void *local_arg;
     // The addresses that this role accepts on; the supervisor sends sockets in the same order, and maybe fewer.
     size_t (*listens)(const struct generation *g, const struct listen_conf **at);
-    // Orders that are the role's own; may be NULL.
-    void (*on_order)(void *arg, enum order_type type, struct order order, struct slice text);
+    // Orders that are the role's own; may be NULL. It keeps the descriptor by setting its place to -1.
+    void (*on_order)(void *arg, enum order_type type, struct order order, struct slice text,
+                     int *fds, size_t fd_count);
     void *on_order_arg;
     // Before a generation is put in force here; may be NULL.
     void (*on_switch)(void *arg, struct generation *g);
