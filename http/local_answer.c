@@ -2,12 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/check.h"
 #include "core/text.h"
 #include "http/exchange_parts.h"
 
-enum { REQUEST_BODY_MAX = 1 << 20, ANSWER_BODY_MAX = 16 << 20 };
+enum { FIELDS_MAX = 4 };
+
+struct reply_field {
+    const char *name;
+    char *value;
+};
 
 // One question to service_conf.local, from its body to its answer.
 struct local_reply {
@@ -17,6 +23,8 @@ struct local_reply {
     int status;
     const char *content_type;
     struct text body;
+    struct reply_field fields[FIELDS_MAX];
+    size_t field_count;
     void (*cancel)(void *arg);
     void *cancel_arg;
 };
@@ -33,7 +41,19 @@ enum progress answer_from_within(struct exchange *x) {
     if (r->state != REPLY_ANSWERED) return PENDING;
     prepare_answer(x, r->status, r->content_type,
                    text_slice(&r->body)); // the reply stays until the end
+    for (size_t i = 0; i < r->field_count; i++) {
+        struct slice name = slice_of(r->fields[i].name);
+        fields_add(&x->response.fields, x->arena, field_id_of(name), name,
+                   slice_of(r->fields[i].value));
+    }
     return READY;
+}
+
+void local_set_field(struct local_reply *r, const char *name, struct slice value) {
+    CHECK(r->state == REPLY_ASKED && r->field_count < FIELDS_MAX);
+    char *copy = strndup(value.at ? value.at : "", value.len);
+    CHECK(copy);
+    r->fields[r->field_count++] = (struct reply_field){name, copy};
 }
 
 void local_answer(struct local_reply *r, int status, const char *content_type, struct slice body) {
@@ -63,15 +83,15 @@ static void begin_reply(struct exchange *x) {
     struct local_reply *r = calloc(1, sizeof(*r));
     CHECK(r);
     r->exchange = x;
-    text_init(&r->request_body, REQUEST_BODY_MAX);
-    text_init(&r->body, ANSWER_BODY_MAX);
+    text_init(&r->request_body, LOCAL_REQUEST_MAX);
+    text_init(&r->body, LOCAL_ANSWER_MAX);
     x->reply = r;
     if (x->request.framing.kind == BODY_NONE) return;
     pump_start(&x->upload, &(struct pump_job){
                                .source = x->client_ops->stream(x->client),
                                .parser = x->request_parser,
                                .kept = &r->request_body,
-                               .max_bytes = REQUEST_BODY_MAX,
+                               .max_bytes = LOCAL_REQUEST_MAX,
                            });
     pump_run(&x->upload);
 }
@@ -82,6 +102,10 @@ static void ask(struct exchange *x) {
         .method = x->request.method_text,
         .path = x->request.path,
         .query = x->request.query,
+        .fields = &x->request.fields,
+        .client = &x->who->address,
+        .client_fd = x->who->fd,
+        .listen = x->who->listen,
         .body = text_slice(&r->request_body),
     };
     r->state = REPLY_ASKED;
@@ -91,5 +115,6 @@ static void ask(struct exchange *x) {
 static void free_reply(struct local_reply *r) {
     text_fini(&r->request_body);
     text_fini(&r->body);
+    for (size_t i = 0; i < r->field_count; i++) free(r->fields[i].value);
     free(r);
 }

@@ -5,6 +5,7 @@
 #include "http/exchange_parts.h"
 #include "http/message/writer.h"
 
+static struct slice json_page(const struct exchange *x, int status);
 static const char *reason_text(const struct exchange *x);
 
 void prepare_answer(struct exchange *x, int status, const char *content_type, struct slice body) {
@@ -32,7 +33,16 @@ void prepare_failure(struct exchange *x) {
     struct slice page =
         arena_printf(x->arena, "%d %s: %s\nRequest id: %.*s\n", status, status_reason(status),
                      reason_text(x), SLICE_ARGS(x->request_id));
-    prepare_answer(x, status, "text/plain; charset=utf-8", page);
+    if (x->service->conf.local)
+        prepare_answer(x, status, "application/json", json_page(x, status));
+    else
+        prepare_answer(x, status, "text/plain; charset=utf-8", page);
+}
+
+// For programs, as the admin API says what is wrong; the words are ours, and none has a quote.
+static struct slice json_page(const struct exchange *x, int status) {
+    return arena_printf(x->arena, "{\"status\": %d, \"error\": \"%s\", \"pointer\": \"\"}\n",
+                        status, reason_text(x));
 }
 
 void prepare_routed_answer(struct exchange *x) {

@@ -18,13 +18,22 @@
 struct exchange;
 struct service;
 
-// An answer that rsp gives out of itself (admin pages, reload): server/admin.h is how control uses it.
+// An answer that rsp gives out of itself: the pages of control (server/admin.h). All of it is valid during the call.
+struct fields;
 struct local_request {
-    struct slice method, path, query;
-    struct slice body; // whole, at most 1 MiB
+    struct slice method, path, query; // the path as it came
+    const struct fields *fields;
+    struct slice body; // whole, at most LOCAL_REQUEST_MAX
+    const struct address *client;
+    int client_fd;
+    const struct listen_conf *listen; // that it came by
 };
-// To be called once, at once or later, never after local_cancelled_fn: status, content type, body (copied).
+#define LOCAL_REQUEST_MAX (2u << 20)
+#define LOCAL_ANSWER_MAX  (16u << 20)
 struct local_reply;
+// A field of the answer, at most 4, before it is given. The name is a literal, the value is copied.
+void local_set_field(struct local_reply *r, const char *name, struct slice value);
+// To be called once, at once or later, never after local_cancelled_fn: status, content type, body (copied).
 void local_answer(struct local_reply *r, int status, const char *content_type, struct slice body);
 // May answer later (keeping r); then `*cancel` may be set: called when the client went away first.
 typedef void local_fn(void *arg, const struct local_request *request, struct local_reply *r,

@@ -77,3 +77,5 @@ void config_free(struct config *c);
 void config_attach(struct config *c, struct table *t, uint32_t *row);
 // The merged, effective settings, as Lua (rsp -T).
 void config_print(const struct config *c, struct text *out);
+// One pool; without `all` only what is not the default.
+void config_print_pool(const struct pool *p, bool all, struct text *out);

@@ -8,9 +8,12 @@
 
 // rsp -T: what was loaded, with every default, as a route file (functions as comments).
 
+enum { PART_MAX = 64 << 10 };
+
 static void print_listen(const struct listen_conf *l, struct text *out);
 static bool is_address_pool(const struct pool *p);
-static void print_pool(const struct pool *p, struct text *out);
+static void print_part(const struct conf_table *t, const void *from, bool all, const char *before,
+                       const char *after, struct text *out);
 static void print_health(const struct pool *p, struct text *out);
 static void print_statuses(const struct statuses *s, struct text *out);
 static void print_members(const struct pool *p, struct text *out);
@@ -34,7 +37,7 @@ void config_print(const struct config *c, struct text *out) {
     print_table("log", &LOG_SETTINGS, &c->log, out);
     print_table("admin", &ADMIN_SETTINGS, &c->admin, out);
     for (size_t i = 0; i < c->pool_count; i++)
-        if (!is_address_pool(c->pools[i])) print_pool(c->pools[i], out);
+        if (!is_address_pool(c->pools[i])) config_print_pool(c->pools[i], true, out);
     for (size_t i = 0; i < c->site_count; i++) print_site(c->sites[i], out);
 }
 
@@ -65,41 +68,47 @@ static bool is_address_pool(const struct pool *p) {
     return slice_starts_with(name, first) && p->balance == BALANCE_ROUND_ROBIN;
 }
 
-static void print_pool(const struct pool *p, struct text *out) {
+void config_print_pool(const struct pool *p, bool all, struct text *out) {
     text_add(out, SLICE("pool "));
     conf_print_string(out, slice_of(p->name));
     text_add(out, SLICE(" { "));
     print_members(p, out);
-    conf_print(&POOL_SETTINGS, p, true, out);
+    print_part(&POOL_SETTINGS, p, all, "", ", ", out);
     if (p->key) {
-        text_add(out, SLICE(", key = "));
+        text_add(out, SLICE("key = "));
         conf_print_string(out, slice_of(template_text(p->key)));
+        text_add(out, SLICE(", "));
     }
-    text_add(out, SLICE(", queue = { "));
-    conf_print(&POOL_QUEUE_SETTINGS, &p->queue, true, out);
-    if (p->sticky.cookie) {
-        text_add(out, SLICE(" }, sticky = { "));
-        conf_print(&POOL_STICKY_SETTINGS, &p->sticky, true, out);
-    }
-    text_add(out, SLICE(" }"));
+    print_part(&POOL_QUEUE_SETTINGS, &p->queue, all, "queue = { ", " }, ", out);
+    if (p->sticky.cookie)
+        print_part(&POOL_STICKY_SETTINGS, &p->sticky, true, "sticky = { ", " }, ", out);
     print_health(p, out);
-    text_add(out, SLICE(", tls = { "));
-    conf_print(&POOL_TLS_SETTINGS, &p->backend, true, out);
-    text_printf(out, " } } -- %s:%d\n", p->place.file, p->place.line);
+    print_part(&POOL_TLS_SETTINGS, &p->backend, all, "tls = { ", " } ", out);
+    text_printf(out, "} -- %s:%d\n", p->place.file, p->place.line);
+}
+
+// Nothing where there is nothing to print.
+static void print_part(const struct conf_table *t, const void *from, bool all, const char *before,
+                       const char *after, struct text *out) {
+    struct text part;
+    text_init(&part, PART_MAX);
+    conf_print(t, from, all, &part);
+    if (part.len > 0) text_printf(out, "%s%s%s", before, text_string(&part), after);
+    text_fini(&part);
 }
 
 static void print_health(const struct pool *p, struct text *out) {
     if (check_is_on(&p->check)) {
-        text_add(out, SLICE(", health = { "));
+        text_add(out, SLICE("health = { "));
         conf_print(&POOL_HEALTH_SETTINGS, &p->check, true, out);
         if (p->check.get) print_statuses(&p->check.statuses, out);
-        text_add(out, SLICE(" }"));
+        text_add(out, SLICE(" }, "));
     }
     if (!p->passive.is_on) return;
-    text_add(out, SLICE(", passive = { "));
+    text_add(out, SLICE("passive = { "));
     conf_print(&POOL_PASSIVE_SETTINGS, &p->passive, true, out);
     print_statuses(&p->passive.statuses, out);
-    text_add(out, SLICE(" }"));
+    text_add(out, SLICE(" }, "));
 }
 
 // , status = { "2xx", 301 }

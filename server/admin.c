@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "routing/decide.h"
 #include "server/admin_pages.h"
+#include "server/api.h"
 
 enum { RELOADS_MAX = 32, PAGE_MAX = 1 << 20, METRICS_MAX = 4 << 20 };
 
@@ -38,10 +39,10 @@ static void forget(void *waiting);
 static void give_end(const struct waiting *w, int exit_status, struct slice lines);
 
 static const struct page PAGES[] = {
-    {"/explain", "POST", give_explanation},
-    {"/metrics", "GET", give_metrics},
-    {"/reload", "POST", begin_reload},
-    {"/status", "GET", give_status},
+    {"/explain", "POST", give_explanation}, {"/metrics", "GET", give_metrics},
+    {"/reload", "POST", begin_reload},      {"/status", "GET", give_status},
+    {"/v1/metrics", "GET", give_metrics},   {"/v1/reload", "POST", begin_reload},
+    {"/v1/status", "GET", give_status},
 };
 
 struct admin *admin_new(const struct admin_calls *conf) {
@@ -63,10 +64,11 @@ void admin_answer(void *arg, const struct local_request *request, struct local_r
         if (slice_equals(request->method, slice_of(PAGES[i].method)))
             PAGES[i].answer(arg, request, r, cancel, cancel_arg);
         else
-            say(r, 405, "this page is asked with another method\n");
+            api_refuse_plainly(r, 405, "this page is asked with another method");
         return;
     }
-    say(r, 404, "there is /status, /metrics, /reload (POST) and /explain (POST)\n");
+    if (!api_answer(&((struct admin *)arg)->conf, request, r))
+        api_refuse_plainly(r, 404, "there is no such page (see rsp-api(7))");
 }
 
 static void say(struct local_reply *r, int status, const char *words) {
@@ -78,7 +80,8 @@ static void give_status(struct admin *a, const struct local_request *request, st
     (void)request, (void)cancel, (void)cancel_arg;
     struct text page;
     text_init(&page, PAGE_MAX);
-    admin_write_status(a->conf.board, a->conf.generation(a->conf.arg)->number, &page);
+    admin_write_status(a->conf.board, a->conf.generation(a->conf.arg)->number,
+                       state_path(a->conf.state), &page);
     local_answer(r, 200, "application/json", text_slice(&page));
     text_fini(&page);
 }

@@ -4,17 +4,23 @@
 #pragma once
 
 #include "http/service.h"
+#include "server/pools.h"
 #include "server/scoreboard.h"
+#include "server/state.h"
 
-// The pages of the admin socket:
-//   GET /status    JSON: generation, processes, counters
-//   GET /metrics   the text format of Prometheus
-//   POST /reload   answered when it is over: {"ok", "exit", "errors", "problems"}; /reload?text: "exit N", then the lines
-//   POST /explain  body: METHOD, URL and perhaps the client's IP, a line each; in words
+// The pages of the admin socket. Those without a version are what they were before there was one:
+//   GET /v1/status, /status      JSON: generation, processes, counters
+//   GET /v1/metrics, /metrics    the text format of Prometheus
+//   POST /v1/reload, /reload     answered when it is over: {"ok", "exit", "errors", "problems"}; with ?text: "exit N", then the lines
+//   POST /v1/explain             JSON: {"method", "url", "from"}; answers {"good", "text"}
+//   POST /explain                body: METHOD, URL and perhaps the client's IP, a line each; in words
+//   /v1/pools, /v1/lua           server/api.h
 struct admin;
 
 struct admin_calls {
     struct scoreboard *board;
+    struct pools *pools;
+    struct state *state;
     const struct generation *(*generation)(void *arg); // in use now
     void (*add_metrics)(void *arg, struct text *out);  // of the members of pools
     bool (*ask_reload)(void *arg,

@@ -8,6 +8,7 @@
 
 #include "server/reload.h"
 
+static void add_state(struct scoreboard *board, const char *path, struct text *out);
 static void add_processes(struct scoreboard *board, struct text *out);
 static void add_process(struct scoreboard *board, unsigned row, struct text *out);
 static void add_counters(struct scoreboard *board, struct text *out);
@@ -18,12 +19,24 @@ static void add_json(struct slice s, struct text *out);
 
 // --- status ---
 
-void admin_write_status(struct scoreboard *board, unsigned generation, struct text *out) {
+void admin_write_status(struct scoreboard *board, unsigned generation, const char *state_path,
+                        struct text *out) {
     text_printf(out, "{\"generation\": %u, \"uptime_s\": %lld,\n", generation,
                 (long long)(time(NULL) - scoreboard_started_at(board)));
+    add_state(board, state_path, out);
     add_processes(board, out);
     add_counters(board, out);
     text_add(out, SLICE("}\n"));
+}
+
+static void add_state(struct scoreboard *board, const char *path, struct text *out) {
+    text_printf(out, " \"table_version\": %llu, \"state\": {\"file\": ",
+                (unsigned long long)table_version(scoreboard_table(board)));
+    if (path)
+        add_json(slice_of(path), out);
+    else
+        text_add(out, SLICE("null, \"note\": \"edits of pools last only as long as rsp runs\""));
+    text_add(out, SLICE("},\n"));
 }
 
 static void add_processes(struct scoreboard *board, struct text *out) {

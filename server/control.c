@@ -63,13 +63,14 @@ int control_run(void *start, int channel_fd) {
     const struct start *s = start;
     struct control c = {.board = s->board, .next_state_fd = -1, .state = state_new()};
     struct admin_calls admin = {.board = s->board,
+                                .state = c.state,
                                 .generation = generation_of,
                                 .add_metrics = add_metrics,
                                 .ask_reload = ask_reload,
                                 .arg = &c};
-    c.admin = admin_new(&admin);
-    c.pools = pools_new(scoreboard_table(s->board));
+    admin.pools = c.pools = pools_new(scoreboard_table(s->board));
     pools_set_state(c.pools, c.state);
+    c.admin = admin_new(&admin);
     struct role_conf conf = {.row = s->row,
                              .board = s->board,
                              .user = s->user,
@@ -114,7 +115,7 @@ static size_t listens_of(const struct generation *g, const struct listen_conf **
                                              .line_bytes = 8192,
                                              .head_bytes = 16384,
                                              .field_count = 50,
-                                             .max_connections = 64};
+                                             .max_connections = 256};
     (void)g;
     *at = &ADMIN;
     return 1;
@@ -156,8 +157,10 @@ static void on_switch(void *arg, struct generation *g) {
     if (!c->has_switched) state_load(c->state, &problems);
     c->has_switched = true;
     pools_merge(c->pools, g->config, &problems);
-    for (struct slice rest = text_slice(&problems); rest.len > 0;)
-        log_error("%.*s", SLICE_ARGS(slice_cut(&rest, '\n')));
+    for (struct slice rest = text_slice(&problems); rest.len > 0;) {
+        struct slice line = slice_cut(&rest, '\n');
+        log_error("%.*s", SLICE_ARGS(line));
+    }
     text_fini(&problems);
     health_follow(c->health, g);
 }

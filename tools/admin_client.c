@@ -15,22 +15,21 @@
 enum { ARENA_FIRST = 16 << 10, ARENA_MAX = 1 << 20, INPUT_BYTES = 64 << 10 };
 
 static int open_socket(const char *path, struct text *why);
-static bool send_request(int fd, const char *method, const char *path, struct slice content,
-                         struct arena *a);
+static bool send_request(int fd, const struct admin_question *q, struct arena *a);
 static bool send_all(int fd, const char *at, size_t len);
 static int read_answer(int fd, enum method method, struct arena *a, struct text *body);
 static bool feed(struct parser *p, struct slice in, struct text *body);
 
-int admin_ask(const char *socket_path, const char *method, const char *path, struct slice content,
-              struct text *body) {
-    int fd = open_socket(socket_path, body);
+int admin_ask(const struct admin_question *q, struct text *body) {
+    int fd = open_socket(q->socket, body);
     if (fd < 0) return 0;
     struct arena *a = arena_new(ARENA_FIRST, ARENA_MAX);
     int status = 0;
-    if (send_request(fd, method, path, content, a))
-        status = read_answer(fd, method_of(slice_of(method)), a, body);
+    // what was refused before it was whole has an answer all the same
+    if (send_request(fd, q, a) || errno == EPIPE)
+        status = read_answer(fd, method_of(slice_of(q->method)), a, body);
     else
-        text_printf(body, "%s: %s", socket_path, strerror(errno));
+        text_printf(body, "%s: %s", q->socket, strerror(errno));
     arena_free(a);
     close(fd);
     return status;
@@ -50,17 +49,21 @@ static int open_socket(const char *path, struct text *why) {
     return -1;
 }
 
-static bool send_request(int fd, const char *method, const char *path, struct slice content,
-                         struct arena *a) {
-    struct request_head head = {
-        .method_text = slice_of(method), .path = slice_of(path), .minor_version = 1};
+static bool send_request(int fd, const struct admin_question *q, struct arena *a) {
+    struct slice query = slice_of(q->path), path = slice_cut(&query, '?');
+    struct request_head head = {.method_text = slice_of(q->method),
+                                .path = path,
+                                .query = query,
+                                .has_query = query.at != NULL,
+                                .minor_version = 1};
     fields_add(&head.fields, a, FIELD_HOST, SLICE("Host"), SLICE("rsp"));
     fields_add(&head.fields, a, FIELD_CONTENT_LENGTH, SLICE("Content-Length"),
-               arena_printf(a, "%zu", content.len));
+               arena_printf(a, "%zu", q->content.len));
+    if (q->match) fields_add(&head.fields, a, FIELD_OTHER, SLICE("If-Match"), slice_of(q->match));
     fields_add(&head.fields, a, FIELD_CONNECTION, SLICE("Connection"), SLICE("close"));
     char *bytes = arena_alloc(a, request_head_size(&head));
     size_t len = (size_t)(request_head_write(bytes, &head) - bytes);
-    return send_all(fd, bytes, len) && send_all(fd, content.at, content.len);
+    return send_all(fd, bytes, len) && send_all(fd, q->content.at, q->content.len);
 }
 
 static bool send_all(int fd, const char *at, size_t len) {

@@ -2,45 +2,56 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/address.h"
+#include "core/conf.h"
 #include "tools/admin_client.h"
+#include "tools/rspctl.h"
 
 static const char HELP[] =
-    "rspctl: asks a running rsp, over its admin socket\n"
+    "rspctl: asks a running rsp, and changes its pools, over its admin socket\n"
     "\n"
-    "  rspctl [-s SOCKET] reload    loads the route file anew and waits for the end of it\n"
-    "  rspctl [-s SOCKET] status    generation, processes, counters (JSON)\n"
-    "  rspctl [-s SOCKET] metrics   counters (Prometheus)\n"
-    "  rspctl [-s SOCKET] explain [--from IP] [METHOD] URL\n"
+    "  rspctl pools                 all pools\n"
+    "  rspctl pool NAME             the members of one\n"
+    "  rspctl pool NAME add ADDRESS... [weight=N] [backup] [max_connections=N]\n"
+    "  rspctl pool NAME set ADDRESS... [weight=N|file] ...\n"
+    "  rspctl pool NAME drain|ready|maint|remove ADDRESS... [--wait [--timeout 60s]]\n"
+    "                               --wait: until nothing is in flight on them\n"
+    "  rspctl pool NAME replace FILE\n"
+    "                               the members are to be those of FILE, a line each\n"
+    "  rspctl pool NAME plan replace FILE --keys FILE\n"
+    "                               how many of these keys would move\n"
+    "  rspctl diff                  what differs from the route file\n"
+    "  rspctl save                  the pools as they are now, as Lua\n"
+    "  rspctl explain [--from IP] [METHOD] URL\n"
     "                               says what would happen to a request, and why\n"
+    "  rspctl reload                loads the route file anew and waits for the end of it\n"
+    "  rspctl status                generation, processes, counters (JSON)\n"
+    "  rspctl metrics               counters (Prometheus)\n"
     "\n"
-    "The socket is the one of admin { socket = ... } in the route file (default: /run/rsp.sock).\n"
-    "Exit status: 0 good, 1 failed, 2 usage, 3 done with problems, 69 rsp cannot be reached.\n";
+    "-s SOCKET: the one of admin { socket = ... } in the route file (default: /run/rsp.sock).\n"
+    "--json: the answer as the API gives it. --match TAG: only if the pool still has this ETag.\n"
+    "Exit status: 0 good, 1 failed or refused (diff: something differs), 2 usage, 3 done with\n"
+    "problems, 69 rsp cannot be reached.\n";
 
 enum {
-    CTL_GOOD = 0,
-    CTL_FAILED = 1,
-    CTL_USAGE = 2,
-    CTL_PROBLEMS = 3,
-    CTL_UNREACHABLE = 69,
-    BODY_MAX = 16 << 20,
     OPTION_FROM = 256,
-    OPTION_HELP
-};
-
-struct call {
-    const char *socket, *from; // from: of explain
-    int argc;                  // after the verb
-    char **argv;
+    OPTION_HELP,
+    OPTION_JSON,
+    OPTION_KEYS,
+    OPTION_MATCH,
+    OPTION_TIMEOUT,
+    OPTION_WAIT,
+    WAIT_USUAL_MS = 3600 * 1000
 };
 
 struct verb {
     const char *name;
     int least, most; // arguments
-    int (*run)(const struct call *c);
+    verb_fn *run;
 };
 
 static const struct verb *find_verb(const char *name);
@@ -48,47 +59,71 @@ static int run_reload(const struct call *c);
 static int run_status(const struct call *c);
 static int run_metrics(const struct call *c);
 static int run_explain(const struct call *c);
+static int ask(const struct call *c, const char *method, const char *path, struct slice content,
+               struct text *body);
 static int show_page(const struct call *c, const char *path);
 static int cannot_reach(struct text *why);
-static int usage(void);
+static bool take_option(struct call *c, int option);
 
 int main(int argc, char **argv) {
     static const struct option LONG[] = {{"from", required_argument, NULL, OPTION_FROM},
                                          {"help", no_argument, NULL, OPTION_HELP},
+                                         {"json", no_argument, NULL, OPTION_JSON},
+                                         {"keys", required_argument, NULL, OPTION_KEYS},
+                                         {"match", required_argument, NULL, OPTION_MATCH},
                                          {"socket", required_argument, NULL, 's'},
+                                         {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+                                         {"wait", no_argument, NULL, OPTION_WAIT},
                                          {0}};
-    struct call call = {.socket = "/run/rsp.sock"};
+    struct call call = {.socket = "/run/rsp.sock", .wait_ms = WAIT_USUAL_MS};
     for (int c; (c = getopt_long(argc, argv, "hs:", LONG, NULL)) != -1;) {
-        switch (c) {
-        case 's': call.socket = optarg; break;
-        case OPTION_FROM: call.from = optarg; break;
-        case 'h':
-        case OPTION_HELP: fputs(HELP, stdout); return CTL_GOOD;
-        default: return usage();
+        if (c == 'h' || c == OPTION_HELP) {
+            fputs(HELP, stdout);
+            return CTL_GOOD;
         }
+        if (!take_option(&call, c)) return ctl_usage();
     }
     const struct verb *verb = optind < argc ? find_verb(argv[optind]) : NULL;
-    if (!verb) return usage();
+    if (!verb) return ctl_usage();
     call.argc = argc - optind - 1;
     call.argv = argv + optind + 1;
-    if (call.argc < verb->least || call.argc > verb->most) return usage();
-    if (call.from && verb->run != run_explain) return usage();
+    if (call.argc < verb->least || call.argc > verb->most) return ctl_usage();
+    if (call.from && verb->run != run_explain) return ctl_usage();
     return verb->run(&call);
 }
 
+static bool take_option(struct call *c, int option) {
+    uint64_t ms;
+    switch (option) {
+    case 's': c->socket = optarg; return true;
+    case OPTION_FROM: c->from = optarg; return true;
+    case OPTION_JSON: c->as_json = true; return true;
+    case OPTION_KEYS: c->keys = optarg; return true;
+    case OPTION_MATCH: c->match = optarg; return true;
+    case OPTION_WAIT: c->waits = true; return true;
+    case OPTION_TIMEOUT:
+        if (!conf_parse_ms(slice_of(optarg), &ms) || ms > UINT32_MAX) return false;
+        c->wait_ms = (unsigned)ms;
+        return true;
+    default: return false;
+    }
+}
+
 static const struct verb *find_verb(const char *name) {
-    static const struct verb VERBS[] = {{"explain", 1, 2, run_explain},
-                                        {"metrics", 0, 0, run_metrics},
-                                        {"reload", 0, 0, run_reload},
-                                        {"status", 0, 0, run_status}};
+    static const struct verb VERBS[] = {
+        {"diff", 0, 0, run_diff},       {"explain", 1, 2, run_explain},
+        {"metrics", 0, 0, run_metrics}, {"pool", 1, INT_MAX, run_pool},
+        {"pools", 0, 0, run_pools},     {"reload", 0, 0, run_reload},
+        {"save", 0, 0, run_save},       {"status", 0, 0, run_status}};
     for (size_t i = 0; i < sizeof VERBS / sizeof VERBS[0]; i++)
         if (strcmp(name, VERBS[i].name) == 0) return &VERBS[i];
     return NULL;
 }
 
-static int usage(void) {
+int ctl_usage(void) {
     fputs(
-        "usage: rspctl [-s SOCKET] reload | status | metrics | explain [--from IP] [METHOD] URL\n",
+        "usage: rspctl [-s SOCKET] [--json] pools | pool NAME [VERB ...] | diff | save | reload |\n"
+        "       status | metrics | explain [--from IP] [METHOD] URL   (rspctl --help says more)\n",
         stderr);
     return CTL_USAGE;
 }
@@ -96,8 +131,8 @@ static int usage(void) {
 // The answer: "exit N", then the lines.
 static int run_reload(const struct call *c) {
     struct text body;
-    text_init(&body, BODY_MAX);
-    int http = admin_ask(c->socket, "POST", "/reload?text", (struct slice){0}, &body);
+    text_init(&body, CTL_BODY_MAX);
+    int http = ask(c, "POST", "/reload?text", (struct slice){0}, &body);
     struct slice rest = text_slice(&body);
     struct slice first = slice_cut(&rest, '\n');
     uint64_t status = CTL_FAILED;
@@ -126,8 +161,8 @@ static int run_metrics(const struct call *c) {
 
 static int show_page(const struct call *c, const char *path) {
     struct text body;
-    text_init(&body, BODY_MAX);
-    int http = admin_ask(c->socket, "GET", path, (struct slice){0}, &body);
+    text_init(&body, CTL_BODY_MAX);
+    int http = ask(c, "GET", path, (struct slice){0}, &body);
     if (http == 0) return cannot_reach(&body);
     fputs(text_string(&body), http == 200 ? stdout : stderr);
     text_fini(&body);
@@ -136,11 +171,11 @@ static int show_page(const struct call *c, const char *path) {
 
 static int run_explain(const struct call *c) {
     struct text question, body;
-    text_init(&question, BODY_MAX);
-    text_init(&body, BODY_MAX);
+    text_init(&question, CTL_BODY_MAX);
+    text_init(&body, CTL_BODY_MAX);
     text_printf(&question, "%s\n%s\n%s\n", c->argc == 2 ? c->argv[0] : "GET", c->argv[c->argc - 1],
                 c->from ? c->from : "");
-    int http = admin_ask(c->socket, "POST", "/explain", text_slice(&question), &body);
+    int http = ask(c, "POST", "/explain", text_slice(&question), &body);
     text_fini(&question);
     if (http == 0) return cannot_reach(&body);
     fputs(text_string(&body), http == 200 ? stdout : stderr);
@@ -152,4 +187,11 @@ static int cannot_reach(struct text *why) {
     fprintf(stderr, "rspctl: rsp cannot be reached: %s\n", text_string(why));
     text_fini(why);
     return CTL_UNREACHABLE;
+}
+
+static int ask(const struct call *c, const char *method, const char *path, struct slice content,
+               struct text *body) {
+    struct admin_question q = {
+        .socket = c->socket, .method = method, .path = path, .content = content};
+    return admin_ask(&q, body);
 }
