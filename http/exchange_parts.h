@@ -7,31 +7,11 @@
 #include "http/client.h"
 #include "http/message/forward.h"
 #include "http/service_parts.h"
+#include "http/step.h"
 #include "http/waiting.h"
 #include "routing/decide.h"
 
 // What is inside an exchange: for the files that carry out its steps (choose.c, own_answer.c, record.c). Only exchange.c changes its step.
-
-enum step {
-    STEP_WAIT, // not a step: "nothing more to do now"
-    STEP_read_request_head,
-    STEP_choose_backend,
-    STEP_answer_locally,
-    STEP_filter_request,
-    STEP_await_key,
-    STEP_await_place,
-    STEP_acquire_connection,
-    STEP_send_request_head,
-    STEP_read_response_head,
-    STEP_filter_response,
-    STEP_send_response_head,
-    STEP_relay_bodies,
-    STEP_tunnel,
-    STEP_answer_ourselves,
-    STEP_answer_failure,
-    STEP_finish,
-    STEP_over,
-};
 
 // The earliest moment at which something is too late, and what then.
 struct limit {

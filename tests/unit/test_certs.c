@@ -18,11 +18,12 @@ static void add_bio(struct text *out, BIO *bio);
 
 struct made_cert make_cert(const struct cert_recipe *r) {
     static long serial = 4096;
-    static time_t now; // the same for all: a CA does not end a second before what it has issued
-    if (now == 0) now = time(NULL);
+    static time_t first; // a CA does not end a second before what it has issued
+    if (first == 0) first = time(NULL);
     struct made_cert made = {.cert = X509_new()};
     made.key = r->use_key ? EVP_PKEY_dup((EVP_PKEY *)r->use_key) : make_key(r->key);
     bool has_times = r->begins_s != 0 || r->ends_s != 0;
+    time_t now = has_times ? time(NULL) : first;
     X509_NAME *subject = X509_get_subject_name(made.cert);
     CHECK(X509_set_version(made.cert, X509_VERSION_3));
     CHECK(ASN1_INTEGER_set(X509_get_serialNumber(made.cert), serial++));

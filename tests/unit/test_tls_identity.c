@@ -241,15 +241,18 @@ static void an_encrypted_key_is_refused_without_asking_for_its_pass_phrase(void 
     fell(&t);
 }
 
-static void a_check_logs_what_was_mended(void **state) {
+static void what_was_mended_is_logged_a_line_each(void **state) {
     (void)state;
     struct tree t = plant();
     char said[1000] = "";
     FILE *log = tmpfile();
     put_pem(t.files, "a.pem", "ck1", &t.leaf, (const struct made_cert *[]){&t.root});
     log_set_fd(fileno(log));
+    struct identity id;
     assert_true(
-        tls_identity_check(t.files, &(struct tls_identity_conf){.cert = "a.pem"}, &t.problems));
+        identity_load(&id, t.files, &(struct tls_identity_conf){.cert = "a.pem"}, &t.problems));
+    identity_log_notes(&id);
+    identity_fini(&id);
     log_set_fd(-1);
     assert_int_equal(t.problems.len, 0);
     assert_true(pread(fileno(log), said, sizeof said - 1, 0) > 0);
@@ -469,7 +472,7 @@ int main(void) {
         cmocka_unit_test(a_strong_version_of_an_intermediate_is_preferred_to_its_sha1_version),
         cmocka_unit_test(missing_parts_are_named),
         cmocka_unit_test(an_encrypted_key_is_refused_without_asking_for_its_pass_phrase),
-        cmocka_unit_test(a_check_logs_what_was_mended),
+        cmocka_unit_test(what_was_mended_is_logged_a_line_each),
         cmocka_unit_test(a_file_cut_anywhere_is_refused_with_its_line),
         cmocka_unit_test(a_changed_byte_never_crashes_and_never_gives_a_wrong_certificate),
         cmocka_unit_test(der_and_pkcs12_are_served_as_well),
