@@ -252,10 +252,12 @@ class Limits(Death):
         self.ends_with(rsp, "ANSWER_STALLED", None, client)
 
     def test_a_client_that_stops_reading(self):
+        page = answer(200, b"x" * (32 << 20))  # made before: the first byte has a time limit too
+
         def special(conn, request):
             list(conn.pieces(request))
             with contextlib.suppress(Gone):
-                conn.send(answer(200, b"x" * (32 << 20)))
+                conn.send(page)
             raise Gone
         rsp = self.start(self.fine_or(special), timeout=self.TIMES)
         client = Client(rsp.http, receive_buffer=8192)
