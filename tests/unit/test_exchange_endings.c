@@ -420,13 +420,13 @@ static void a_question_is_taken_back_when_its_client_leaves(void **state) {
 
 static void a_question_that_is_too_long_or_late_is_refused(void **state) {
     (void)state;
-    static char mebibyte[(1 << 20) + 1];
+    static char body[(2 << 20) + 1];
     struct scene s;
     struct asked asked = {.answer = {NULL, 0}};
     scene_init_local(&s, answer_locally, &asked);
     scene_connect(&s);
     scene_send(&s, SLICE("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9999999\r\n\r\n"));
-    scene_send(&s, (struct slice){mebibyte, sizeof(mebibyte)});
+    scene_send(&s, (struct slice){body, sizeof(body)});
     assert_true(scene_await(&s, "HTTP/1.1 413 ", 1000));
     scene_connect(&s);
     scene_send(&s, SLICE("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9999\r\n\r\nabc"));
