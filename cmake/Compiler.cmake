@@ -13,6 +13,7 @@ target_compile_definitions(rsp_flags INTERFACE _GNU_SOURCE)
 target_include_directories(rsp_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
 target_compile_options(rsp_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum -Wvla -Wundef -Werror
+  -Wno-error=deprecated-declarations # a library that is newer than ours must not break the build
   -Wno-sign-conversion -fno-strict-aliasing)
 
 if(RSP_SANITIZE)

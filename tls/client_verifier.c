@@ -124,7 +124,7 @@ static void collect_names(struct client_verifier *v) {
     v->names = sk_X509_NAME_new_null();
     CHECK(v->names);
     for (int i = 0; i < sk_X509_num(all); i++) {
-        X509_NAME *name = X509_get_subject_name(sk_X509_value(all, i));
+        const X509_NAME *name = X509_get_subject_name(sk_X509_value(all, i));
         bool is_there = false;
         for (int k = 0; k < sk_X509_NAME_num(v->names) && !is_there; k++)
             is_there = X509_NAME_cmp(sk_X509_NAME_value(v->names, k), name) == 0;

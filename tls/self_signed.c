@@ -35,8 +35,8 @@ bool tls_self_signed(const char *const *names, size_t count, struct text *pem) {
 static X509 *make_certificate(EVP_PKEY *key, const char *alternatives) {
     X509 *cert = X509_new();
     BIGNUM *serial = BN_new();
-    CHECK(cert && serial);
-    X509_NAME *subject = X509_get_subject_name(cert);
+    X509_NAME *subject = X509_NAME_new();
+    CHECK(cert && serial && subject);
     bool is_good =
         X509_set_version(cert, X509_VERSION_3) &&
         BN_rand(serial, 127, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) &&
@@ -45,11 +45,12 @@ static X509 *make_certificate(EVP_PKEY *key, const char *alternatives) {
         X509_gmtime_adj(X509_getm_notAfter(cert), LIFETIME_S) &&
         X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
                                    (const unsigned char *)"rsp self-signed", -1, -1, 0) &&
-        X509_set_issuer_name(cert, subject) && X509_set_pubkey(cert, key) &&
-        add_extension(cert, NID_subject_alt_name, alternatives) &&
+        X509_set_subject_name(cert, subject) && X509_set_issuer_name(cert, subject) &&
+        X509_set_pubkey(cert, key) && add_extension(cert, NID_subject_alt_name, alternatives) &&
         add_extension(cert, NID_basic_constraints, "critical,CA:FALSE") &&
         add_extension(cert, NID_ext_key_usage, "serverAuth") && X509_sign(cert, key, EVP_sha256());
     BN_free(serial);
+    X509_NAME_free(subject);
     if (is_good) return cert;
     X509_free(cert);
     return NULL;

@@ -24,7 +24,7 @@ struct made_cert make_cert(const struct cert_recipe *r) {
     made.key = r->use_key ? EVP_PKEY_dup((EVP_PKEY *)r->use_key) : make_key(r->key);
     bool has_times = r->begins_s != 0 || r->ends_s != 0;
     time_t now = has_times ? time(NULL) : first;
-    X509_NAME *subject = X509_get_subject_name(made.cert);
+    X509_NAME *subject = X509_NAME_new();
     CHECK(X509_set_version(made.cert, X509_VERSION_3));
     CHECK(ASN1_INTEGER_set(X509_get_serialNumber(made.cert), serial++));
     X509_time_adj(X509_getm_notBefore(made.cert), has_times ? r->begins_s : -DAY_S, &now);
@@ -33,6 +33,8 @@ struct made_cert make_cert(const struct cert_recipe *r) {
     if (r->ends_at) ASN1_TIME_set(X509_getm_notAfter(made.cert), r->ends_at);
     CHECK(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
                                      (const unsigned char *)r->subject, -1, -1, 0));
+    CHECK(X509_set_subject_name(made.cert, subject));
+    X509_NAME_free(subject);
     X509 *issuer = r->issuer ? r->issuer->cert : made.cert;
     CHECK(X509_set_issuer_name(made.cert, X509_get_subject_name(issuer)));
     CHECK(X509_set_pubkey(made.cert, made.key));

@@ -17,7 +17,7 @@ static bool is_below(struct slice base, struct slice name);
 static bool is_at(struct slice base, struct slice host);
 static bool holds_mail(struct slice base, struct slice mail);
 static bool holds_address(struct slice range, struct slice address);
-static bool holds_directory(X509_NAME *base, X509_NAME *name);
+static bool holds_directory(const X509_NAME *base, const X509_NAME *name);
 static struct slice host_of_uri(struct slice uri);
 
 bool constraint_is_good(const GENERAL_NAME *base, bool is_web) {
@@ -135,7 +135,7 @@ static bool holds_address(struct slice range, struct slice address) {
 }
 
 // Is `base` a beginning of `name`, whole RDNs compared (RFC 5280 section 7.1)?
-static bool holds_directory(X509_NAME *base, X509_NAME *name) {
+static bool holds_directory(const X509_NAME *base, const X509_NAME *name) {
     int wanted = X509_NAME_entry_count(base);
     if (wanted == 0) return true;
     int last = X509_NAME_entry_count(name);

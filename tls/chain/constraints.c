@@ -78,8 +78,9 @@ static const char *judge_cert(struct judge *j, X509 *cert) {
 
 // The subject is a directory name; without a subjectAltName its e-mail addresses count as well.
 static const char *judge_subject(struct judge *j, X509 *cert, bool has_san) {
-    X509_NAME *subject = X509_get_subject_name(cert);
-    GENERAL_NAME name = {.type = GEN_DIRNAME, .d.directoryName = subject};
+    const X509_NAME *subject = X509_get_subject_name(cert);
+    GENERAL_NAME name = {.type = GEN_DIRNAME,
+                         .d.directoryName = (X509_NAME *)subject}; // is read only
     if (X509_NAME_entry_count(subject) == 0) return NULL;
     const char *why = judge_name(j, &name);
     if (has_san) return why;
@@ -87,7 +88,8 @@ static const char *judge_subject(struct judge *j, X509 *cert, bool has_san) {
         at = X509_NAME_get_index_by_NID(subject, NID_pkcs9_emailAddress, at);
         if (at < 0) break;
         name.type = GEN_EMAIL;
-        name.d.rfc822Name = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
+        name.d.rfc822Name =
+            (ASN1_IA5STRING *)X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
         why = judge_name(j, &name);
     }
     return why;
