@@ -259,7 +259,7 @@ class Limits(Death):
             with contextlib.suppress(Gone):
                 conn.send(page)
             raise Gone
-        rsp = self.start(self.fine_or(special), timeout=self.TIMES)
+        rsp = self.start(self.fine_or(special), timeout='{ body_idle = "400ms" }')  # making 32 MiB may take longer than that
         client = Client(rsp.http, receive_buffer=8192)
         client.send(good_request("x"))
         lines = self.expect_lines(rsp, 1)
