@@ -1,7 +1,6 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "routing/balance.h"
 #include "routing/path.h"
 #include "routing/probe.h"
 #include "routing/site.h"
@@ -15,10 +14,6 @@ static void explain_site(const struct config *c, const struct probe *p,
 static void explain_over(const struct config *c, const struct probe *p, const struct site *site,
                          const struct rule *rule, struct text *out);
 static void explain_answer(const struct probe *p, const struct rule *rule,
-                           const struct route_answer *answer, struct text *out);
-static void explain_pool(const struct probe *p, const struct rule *rule,
-                         const struct route_answer *answer, struct text *out);
-static void explain_member(const char *label, const struct member *m,
                            const struct route_answer *answer, struct text *out);
 static void explain_fields(const struct probe *p, const struct route_answer *answer,
                            struct text *out);
@@ -87,7 +82,10 @@ static void explain_answer(const struct probe *p, const struct rule *rule,
                            const struct route_answer *answer, struct text *out) {
     if (rule) text_printf(out, "  does     %s\n", action_text(rule));
     switch (answer->kind) {
-    case ANSWER_POOL: explain_pool(p, rule, answer, out); break;
+    case ANSWER_POOL:
+        explain_pool(p, rule, answer, out);
+        explain_fields(p, answer, out);
+        break;
     case ANSWER_RESPOND:
         text_printf(out, "  answer   %d, %zu bytes\n", answer->status, answer->body.len);
         break;
@@ -99,42 +97,6 @@ static void explain_answer(const struct probe *p, const struct rule *rule,
         text_printf(out, "  answer   %d: %s\n", refused_status(answer->refused),
                     refused_text(answer->refused));
         break;
-    }
-}
-
-static void explain_pool(const struct probe *p, const struct rule *rule,
-                         const struct route_answer *answer, struct text *out) {
-    const struct pool *pool = answer->pool;
-    struct slice balance = conf_choice(BALANCE_NAMES, (int)pool->balance);
-    text_printf(out, "  pool     \"%s\" (%s:%d): %.*s of %zu\n", pool->name, pool->place.file,
-                pool->place.line, SLICE_ARGS(balance), pool_view(answer->pool)->all_count);
-    const struct key_template *key = rule->key ? rule->key : pool->key;
-    if (answer->key.at)
-        text_printf(out, "  key      %.*s (%s, hash %016llx)\n", SLICE_ARGS(answer->key),
-                    rule->action == ACTION_ROUTE ? "from the function or the pool"
-                                                 : template_text(key),
-                    (unsigned long long)answer->key_hash);
-    else if (pool->balance == BALANCE_HASH && !answer->fixed.at)
-        text_add(out, SLICE("  key      none: members take turns\n"));
-    struct probe_choice choice = probe_choose(answer, p->arena);
-    explain_member("backend", choice.chosen, answer, out);
-    if (!choice.chosen) text_add(out, SLICE("  backend  none: no member takes requests\n"));
-    explain_member("then", choice.next, answer, out);
-    explain_fields(p, answer, out);
-}
-
-static void explain_member(const char *label, const struct member *m,
-                           const struct route_answer *answer, struct text *out) {
-    if (!m) return;
-    text_printf(out, "  %-8s %s", label, m->text);
-    if (answer->fixed.at) {
-        text_add(out, SLICE(" (named by the function)\n"));
-    } else if (answer->pool->balance == BALANCE_HASH && answer->key.at) {
-        struct distance d = balance_distance(m, answer->key_hash);
-        text_printf(out, " (distance %.4f, weight %u)\n",
-                    (double)d.at / 288230376151711744.0 / d.weight, m->weight);
-    } else {
-        text_printf(out, " (%u in flight, weight %u)\n", member_in_flight(m), m->weight);
     }
 }
 

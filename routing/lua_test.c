@@ -9,7 +9,7 @@
 
 // test "name" { ... }: read here, run by routing/route_test.c.
 
-enum { REQUESTS_MAX = 10000 };
+enum { REQUESTS_MAX = 10000, TIMES_MAX = 100000 };
 
 struct adding {
     struct loader *loader;
@@ -20,6 +20,8 @@ static int declare_test(lua_State *L);
 static void read_requests(struct loader *l, lua_State *L, const struct conf_spot *at,
                           const char *key, struct route_test *test);
 static bool add_request(void *arg, const struct conf_spot *at, struct slice text);
+static void read_sent(struct loader *l, lua_State *L, const struct conf_spot *at,
+                      struct route_test *test);
 static void read_fields(struct loader *l, lua_State *L, const struct conf_spot *at,
                         struct route_test *test);
 
@@ -31,7 +33,7 @@ static void read_fields(struct loader *l, lua_State *L, const struct conf_spot *
 static const struct conf_field test_fields[] = {
     FIELD("request", OWN, status, 0, 0), FIELD("same_backend", OWN, status, 0, 0),
     FIELD("expect", OWN, status, 0, 0),  FIELD("headers", OWN, status, 0, 0),
-    FIELD("from", STRING, from, 0, 0),
+    FIELD("from", STRING, from, 0, 0),   FIELD("times", UINT, times, 1, TIMES_MAX),
 };
 static const struct conf_field expect_fields[] = {
     FIELD("status", UINT, status, 100, 599),
@@ -42,6 +44,8 @@ static const struct conf_field expect_fields[] = {
     FIELD("key", STRING, expect[EXPECT_KEY], 0, 0),
     FIELD("site", STRING, expect[EXPECT_SITE], 0, 0),
     FIELD("path", STRING, expect[EXPECT_PATH], 0, 0),
+    FIELD("backends", UINT, backends, 1, 10000),
+    FIELD("sent", OWN, status, 0, 0),
 };
 static const struct conf_table test_settings = {test_fields,
                                                 sizeof test_fields / sizeof *test_fields, false};
@@ -64,6 +68,7 @@ static int declare_test(lua_State *L) {
     lua_settop(L, 1);
     test->name = arena_string(l->arena, slice_of(name));
     test->place = place_of(&spot);
+    test->times = 1;
     bool is_good = conf_read(l->conf, L, 1, &spot, &test_settings, test);
     if (lua_type(L, 1) != LUA_TTABLE) return 0;
     read_requests(l, L, &spot, "request", test);
@@ -71,6 +76,7 @@ static int declare_test(lua_State *L) {
     read_fields(l, L, &spot, test);
     if (lua_getfield(L, 1, "expect") != LUA_TNIL)
         is_good &= conf_read(l->conf, L, -1, &expect, &expect_settings, test);
+    if (lua_type(L, -1) == LUA_TTABLE) read_sent(l, L, &expect, test);
     if (is_good && test->request_count == 0)
         conf_error(l->conf, &spot, "needs request = \"METHOD URL\" or same_backend = { ... }");
     pointers_add(l->tests, test);
@@ -99,6 +105,32 @@ static bool add_request(void *arg, const struct conf_spot *at, struct slice text
     (void)at;
     adding->test->requests[adding->test->request_count++] = arena_copy(adding->loader->arena, text);
     return true;
+}
+
+// On top of the stack is `expect`.
+static void read_sent(struct loader *l, lua_State *L, const struct conf_spot *at,
+                      struct route_test *test) {
+    struct conf_spot spot = {.up = at, .key = "sent"};
+    int type = lua_getfield(L, -1, "sent");
+    bool is_good = type == LUA_TNIL || type == LUA_TTABLE;
+    if (type == LUA_TTABLE) lua_pushnil(L);
+    while (is_good && type == LUA_TTABLE && lua_next(L, -2)) {
+        bool is_absent = lua_type(L, -1) == LUA_TBOOLEAN && !lua_toboolean(L, -1);
+        is_good = lua_type(L, -2) == LUA_TSTRING && (is_absent || lua_type(L, -1) == LUA_TSTRING) &&
+                  test->sent_count < TEST_FIELDS_MAX;
+        if (is_good)
+            test->sent[test->sent_count++] = (struct answer_field){
+                arena_copy(l->arena, slice_of(lua_tostring(L, -2))),
+                is_absent ? (struct slice){NULL, 0}
+                          : arena_copy(l->arena, slice_of(lua_tostring(L, -1)))};
+        lua_pop(L, is_good ? 1 : 2);
+    }
+    if (!is_good)
+        conf_error(l->conf, &spot,
+                   "needs { [\"name\"] = \"value\" }, or false for a field that is not sent, at "
+                   "most %d",
+                   TEST_FIELDS_MAX);
+    lua_pop(L, 1);
 }
 
 static void read_fields(struct loader *l, lua_State *L, const struct conf_spot *at,

@@ -62,25 +62,17 @@ void probe_add_field(struct probe *p, struct slice name, struct slice value) {
         p->fields[p->field_count++] = (struct probe_field){name, value, false};
 }
 
-// Asks a copy of the pool whose members are copies, so that nobody's turn is taken.
 struct probe_choice probe_choose(const struct route_answer *answer, struct arena *a) {
-    const struct view *v = pool_view(answer->pool);
-    struct pool pool = *answer->pool;
-    struct probe_choice choice = {NULL, NULL};
-    struct member *copies = arena_alloc(a, (v->able_count + 1) * sizeof *copies);
-    pool.shared = NULL; // the copy stays as it is
-    pool.view.head = VIEW_OF_FILE;
-    pool.view.able = arena_alloc(a, (v->able_count + 1) * sizeof *pool.view.able);
-    for (size_t i = 0; i < v->able_count; i++) {
-        copies[i] = *v->able[i];
-        pool.view.able[i] = &copies[i];
-    }
-    struct member *first = pool_choose(&pool, answer, &(struct left_out){0}, a);
-    if (!first) return choice;
-    choice.chosen = v->able[first - copies];
-    struct member *next =
-        pool_choose(&pool, answer, &(struct left_out){.tried = &first, .tried_count = 1}, a);
-    if (next) choice.next = v->able[next - copies];
+    struct pool *p = answer->pool;
+    const struct view *v = pool_view(p);
+    int *credits = arena_alloc(a, (v->all_count + 1) * sizeof *credits);
+    uint64_t dice = p->dice;
+    for (size_t i = 0; i < v->all_count; i++) credits[i] = v->all[i]->credit;
+    struct member *first = pool_choose(p, answer, &(struct left_out){0}, a);
+    struct left_out without = {.tried = &first, .tried_count = 1};
+    struct probe_choice choice = {first, first ? pool_choose(p, answer, &without, a) : NULL};
+    for (size_t i = 0; i < v->all_count; i++) v->all[i]->credit = credits[i];
+    p->dice = dice;
     return choice;
 }
 

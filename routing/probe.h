@@ -36,5 +36,8 @@ struct probe_choice {
     const struct member *chosen, *next;
 };
 struct probe_choice probe_choose(const struct route_answer *answer, struct arena *a);
+// explain_pool.c: the pool of an answer, who would take it and why nobody else, as lines.
+void explain_pool(const struct probe *p, const struct rule *rule, const struct route_answer *answer,
+                  struct text *out);
 int refused_status(enum refused why);
 const char *refused_text(enum refused why);

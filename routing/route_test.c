@@ -14,27 +14,34 @@ struct outcome {
     struct route_answer answer;
     const struct member *backend;
     const struct rule *path;
+    struct rule *rule; // that answered: the path's, or the site's
 };
 
-static bool run_test(const struct config *c, const struct route_test *test, struct text *why);
+static bool run_test(const struct config *c, const struct route_test *test, struct pointers *asked,
+                     struct text *why);
+static void note_backend(struct pointers *seen, const struct member *backend);
 static bool ask(const struct config *c, const struct route_test *test, struct slice line,
                 struct arena *a, struct outcome *o, struct text *why);
 static bool meets(const struct route_test *test, const struct outcome *o, struct slice line,
                   struct text *why);
 static struct slice found(const struct outcome *o, enum expectation e);
 static int status_of(const struct route_answer *answer);
-static bool has_same_backend(const struct outcome *o, const struct outcome *first,
-                             struct slice line, struct text *why);
+static bool sends(const struct route_test *test, const struct outcome *o, struct slice line,
+                  struct text *why);
+static struct slice sent_field(const struct outcome *o, struct slice name,
+                               char ip[ADDRESS_TEXT_MAX]);
+static bool has_same_backend(const struct outcome *o, const struct member *first, struct slice line,
+                             struct text *why);
 
 int route_tests_run(struct files *files, const char *path, struct text *out) {
-    struct pointers tests = {NULL, 0, 0};
+    struct pointers tests = {NULL, 0, 0}, asked = {NULL, 0, 0};
     struct config *c = config_load_tests(files, path, out, &tests);
     int failed = c ? 0 : -1;
     for (size_t i = 0; c && i < tests.count; i++) {
         const struct route_test *test = tests.at[i];
         struct text why;
         text_init(&why, 8192);
-        if (run_test(c, test, &why)) {
+        if (run_test(c, test, &asked, &why)) {
             text_printf(out, "ok      %s\n", test->name);
         } else {
             failed++;
@@ -44,25 +51,44 @@ int route_tests_run(struct files *files, const char *path, struct text *out) {
         text_fini(&why);
     }
     if (c) text_printf(out, "%zu passed, %d failed\n", tests.count - (size_t)failed, failed);
+    if (c) coverage_report(c, &asked, out);
     free(tests.at);
+    free(asked.at);
     config_free(c);
     return failed;
 }
 
-static bool run_test(const struct config *c, const struct route_test *test, struct text *why) {
+static bool run_test(const struct config *c, const struct route_test *test, struct pointers *asked,
+                     struct text *why) {
     struct arena *a = arena_new(65536, 64u << 20);
-    struct outcome *first = NULL;
+    struct pointers seen = {NULL, 0, 0}; // different backends, in the order of their first request
     bool is_good = true;
     for (size_t i = 0; is_good && i < test->request_count; i++) {
-        struct outcome *o = arena_zalloc(a, sizeof *o);
-        is_good =
-            ask(c, test, test->requests[i], a, o, why) && meets(test, o, test->requests[i], why);
-        if (is_good && test->is_same_backend)
-            is_good = has_same_backend(o, first, test->requests[i], why);
-        if (!first) first = o;
+        struct slice line = test->requests[i];
+        for (unsigned n = 0; is_good && n < test->times; n++) {
+            arena_reset(a);
+            struct outcome *o = arena_zalloc(a, sizeof *o);
+            is_good = ask(c, test, line, a, o, why) && meets(test, o, line, why) &&
+                      sends(test, o, line, why);
+            if (is_good && test->is_same_backend)
+                is_good = has_same_backend(o, seen.count ? seen.at[0] : NULL, line, why);
+            note_backend(&seen, o->backend);
+            if (n == 0 && o->rule) pointers_add(asked, o->rule);
+        }
     }
+    if (is_good && test->backends && seen.count != test->backends) {
+        text_printf(why, "expected %u different backends, found %zu", test->backends, seen.count);
+        is_good = false;
+    }
+    free(seen.at);
     arena_free(a);
     return is_good;
+}
+
+static void note_backend(struct pointers *seen, const struct member *backend) {
+    bool is_new = backend != NULL;
+    for (size_t i = 0; is_new && i < seen->count; i++) is_new = seen->at[i] != backend;
+    if (is_new) pointers_add(seen, (void *)(uintptr_t)backend);
 }
 
 static bool ask(const struct config *c, const struct route_test *test, struct slice line,
@@ -84,13 +110,17 @@ static bool ask(const struct config *c, const struct route_test *test, struct sl
     for (unsigned i = 0; i < test->field_count; i++)
         probe_add_field(&o->probe, test->fields[i].name, test->fields[i].value);
     route_decide(c, &o->probe.request, a, &o->answer);
-    if (o->answer.kind == ANSWER_POOL) o->backend = probe_choose(&o->answer, a).chosen;
+    if (o->answer.kind == ANSWER_POOL && test->times > 1)
+        o->backend = pool_choose(o->answer.pool, &o->answer, &(struct left_out){0}, a);
+    else if (o->answer.kind == ANSWER_POOL)
+        o->backend = probe_choose(&o->answer, a).chosen;
     const struct site *site = o->answer.site;
+    if (site) o->rule = site->rule;
     struct rule *rule = NULL;
     struct captures captures;
     if (site && site->rule->action == ACTION_PATHS &&
         path_tree_find(site->rule->paths, a, o->probe.request.path, &rule, &captures) == PATH_FOUND)
-        o->path = rule;
+        o->path = o->rule = rule;
     return true;
 }
 
@@ -142,8 +172,45 @@ static int status_of(const struct route_answer *answer) {
     return answer->status;
 }
 
-static bool has_same_backend(const struct outcome *o, const struct outcome *first,
-                             struct slice line, struct text *why) {
+// The request as the backend gets it, as far as routing and our own fields go.
+static bool sends(const struct route_test *test, const struct outcome *o, struct slice line,
+                  struct text *why) {
+    char ip[ADDRESS_TEXT_MAX];
+    for (unsigned i = 0; i < test->sent_count; i++) {
+        const struct answer_field *f = &test->sent[i];
+        if (o->answer.kind != ANSWER_POOL) {
+            text_printf(why, "%.*s: nothing is sent, rsp answers itself", SLICE_ARGS(line));
+            return false;
+        }
+        struct slice is = sent_field(o, f->name, ip);
+        if (f->value.at ? is.at && slice_equals(is, f->value) : !is.at) continue;
+        text_printf(why, "%.*s: expected %.*s %s%.*s%s to be sent, found %s%.*s%s",
+                    SLICE_ARGS(line), SLICE_ARGS(f->name), f->value.at ? "\"" : "not",
+                    SLICE_ARGS(f->value), f->value.at ? "\"" : "", is.at ? "\"" : "none",
+                    SLICE_ARGS(is), is.at ? "\"" : "");
+        return false;
+    }
+    return true;
+}
+
+static struct slice sent_field(const struct outcome *o, struct slice name,
+                               char ip[ADDRESS_TEXT_MAX]) {
+    const struct route_request *r = &o->probe.request;
+    struct slice value = {NULL, 0};
+    if (slice_equals_nocase(name, SLICE("x-forwarded-for")))
+        return slice_of(address_format_ip(r->client, ip));
+    if (slice_equals_nocase(name, SLICE("x-forwarded-proto"))) return r->scheme;
+    if (slice_equals_nocase(name, SLICE("x-forwarded-host"))) return r->authority;
+    if (slice_equals_nocase(name, SLICE("host")) && !o->answer.policy->keeps_host && o->backend) {
+        const char *named = o->answer.pool->backend.tls_name;
+        return slice_of(named ? named : o->backend->endpoint.text);
+    }
+    r->field(r->fields, name, 0, &value);
+    return value;
+}
+
+static bool has_same_backend(const struct outcome *o, const struct member *first, struct slice line,
+                             struct text *why) {
     if (!o->backend) {
         text_printf(why, "%.*s: goes to no backend", SLICE_ARGS(line));
         return false;
@@ -155,8 +222,8 @@ static bool has_same_backend(const struct outcome *o, const struct outcome *firs
                     o->answer.pool->name);
         return false;
     }
-    if (!first || first->backend == o->backend) return true;
+    if (!first || first == o->backend) return true;
     text_printf(why, "%.*s: goes to %s, the first one to %s", SLICE_ARGS(line), o->backend->text,
-                first->backend->text);
+                first->text);
     return false;
 }

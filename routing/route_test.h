@@ -26,8 +26,16 @@ struct route_test {
     size_t request_count;
     bool is_same_backend;
     char *from;
+    unsigned times; // each request is asked, one turn after the other
     struct answer_field fields[TEST_FIELDS_MAX];
     unsigned field_count;
     unsigned status; // 0: not asked
     char *expect[EXPECT_COUNT];
+    struct answer_field sent[TEST_FIELDS_MAX]; // value.at NULL: is not sent
+    unsigned sent_count;
+    unsigned backends; // so many different ones, over all requests; 0: not asked
 };
+
+// route_coverage.c: says which rules are not among `asked` (struct rule *, which get sorted).
+struct pointers;
+void coverage_report(const struct config *config, struct pointers *asked, struct text *out);

@@ -45,10 +45,77 @@ static void explain_says_which_rule_and_backend_and_why(void **state) {
         "  key      alice.example.org ({domain}, hash b327d0ec47d3c810)\n"
         "  backend  10.2.0.12:8000 (distance 0.0973, weight 1)\n"
         "  then     10.2.0.13:8000 (distance 0.3364, weight 1)\n"
+        "  also     10.2.0.11:8000 (distance 0.7735, weight 1)\n"
         "  adds     x-forwarded-for: 127.0.0.1\n"
         "  adds     x-forwarded-proto: https\n"
         "  adds     x-forwarded-host: www.pythonanywhere.example\n"
         "  adds     x-request-id, via\n");
+}
+
+// The lines from "pool" to the first of "adds".
+static void expect_pool_lines(struct fixture *f, const char *url, const char *wanted) {
+    struct text out;
+    text_init(&out, 1 << 16);
+    assert_true(route_explain(f->config, SLICE("GET"), slice_of(url), NULL, &out));
+    char *from = strstr(text_string(&out), "  pool "), *to = strstr(from, "  adds ");
+    assert_non_null(to);
+    *to = '\0';
+    assert_string_equal(strchr(from, '\n') + 1, wanted);
+    text_fini(&out);
+}
+
+static void explain_says_why_the_others_are_passed_over(void **state) {
+    (void)state;
+    struct fixture f = load_good("local p = pool \"p\" { \"a:1\", { \"b:1\", weight = 0 }, { "
+                                 "\"c:1\", max_connections = 3 },\n"
+                                 "\"d:1\", { \"e:1\", backup = true }, \"f:1\", \"g:1\", balance = "
+                                 "\"hash\", key = \"{path}\", "
+                                 "bound = 1.25 }\nsite \"*\" { to = p }");
+    struct member **m = pool_view(f.config->pools[0])->all;
+    *m[2]->in_flight = 3;
+    *m[3]->in_flight = 10;
+    expect_pool_lines(&f, "http://h/7",
+                      "  key      /7 ({path}, hash 8a60e2ecadedb17a)\n"
+                      "  backend  g:1 (distance 0.1156, 0 in flight, weight 1)\n"
+                      "  then     f:1 (distance 0.3672, 0 in flight, weight 1)\n"
+                      "  also     a:1 (distance 1.1975, 0 in flight, weight 1)\n"
+                      "  not      b:1: weight 0\n"
+                      "  not      c:1: full (3 of 3 in flight)\n"
+                      "  not      d:1: above the bound (10 in flight, at most 4)\n"
+                      "  not      e:1: priority 1\n");
+    unload(&f);
+}
+
+static void explain_of_many_members_stays_short(void **state) {
+    (void)state;
+    struct text lua, out;
+    text_init(&lua, 1 << 20);
+    text_init(&out, 1 << 20);
+    text_printf(&lua, "local p = pool \"p\" { balance = \"least-busy\",\n");
+    for (int i = 0; i < 1000; i++) text_printf(&lua, "{ \"h%d:1\", weight = %d },\n", i, i % 2);
+    text_printf(&lua, "} site \"*\" { to = p }");
+    struct fixture f = load_good(text_string(&lua));
+    assert_true(route_explain(f.config, SLICE("GET"), SLICE("http://h/"), NULL, &out));
+    assert_true(out.len < 2000);
+    assert_non_null(strstr(text_string(&out), "  also     493 more\n"));
+    assert_non_null(strstr(text_string(&out), "  not      490 more\n"));
+    unload(&f);
+    text_fini(&out);
+    text_fini(&lua);
+}
+
+static void explain_takes_no_turn_and_names_what_a_function_or_a_cookie_chose(void **state) {
+    (void)state;
+    struct fixture f =
+        load_good("local p = pool \"p\" { \"a:1\", \"b:1\" } site \"x.example\" { to = p }\n"
+                  "site \"*\" { route = function() return p:member(\"b:1\") end }");
+    for (int i = 0; i < 3; i++)
+        expect_pool_lines(&f, "http://x.example/",
+                          "  backend  a:1 (0 in flight, weight 1)\n"
+                          "  then     b:1 (0 in flight, weight 1)\n");
+    assert_string_equal(member_for(&f, "x.example", "/"), "a:1");
+    expect_pool_lines(&f, "http://h/", "  backend  b:1 (named by the function)\n");
+    unload(&f);
 }
 
 static void explain_says_what_a_redirect_answers(void **state) {
@@ -117,6 +184,41 @@ static void route_tests_pass_and_fail(void **state) {
     text_fini(&lua);
 }
 
+static void route_tests_say_what_is_sent_how_often_to_whom_and_what_nobody_asked(void **state) {
+    (void)state;
+    struct text out;
+    int failed = run_tests_of(
+        "local p = pool \"p\" { \"a:1\", { \"b:1\", weight = 2 } }\n"
+        "site \"f.example\" { route = function(req) req.headers[\"x-role\"] = \"user\"\n"
+        "  req.headers[\"x-debug\"] = nil return p end }\n"
+        "site \"paths.example\" { paths = { [\"/a\"] = { to = p }, [\"/b\"] = { respond = { 200 } "
+        "} } }\n"
+        "site \"*\" { to = p, keep_host = false }\n"
+        "test \"sent\" { request = \"GET http://f.example/\", from = \"192.0.2.9\",\n"
+        "  headers = { [\"x-role\"] = \"admin\", [\"x-debug\"] = \"1\", [\"x-other\"] = \"o\" },\n"
+        "  expect = { sent = { [\"X-Role\"] = \"user\", [\"x-debug\"] = false, [\"x-other\"] = "
+        "\"o\",\n"
+        "    [\"x-forwarded-for\"] = \"192.0.2.9\", host = \"f.example\" } } }\n"
+        "test \"other host\" { request = \"GET http://x/\", expect = { sent = { host = \"b:1\" } } "
+        "}\n"
+        "test \"turns\" { request = \"GET http://x/\", times = 30, expect = { backends = 2 } }\n"
+        "test \"not sent\" { request = \"GET http://f.example/\", expect = { sent = { [\"x-role\"] "
+        "= false } } }\n"
+        "test \"one only\" { request = \"GET http://x/\", times = 30, expect = { backends = 1 } }\n"
+        "test \"ours\" { request = \"GET http://paths.example/b\", expect = { sent = { host = "
+        "\"x\" } } }\n",
+        &out);
+    const char *said = text_string(&out);
+    assert_int_equal(failed, 3);
+    assert_non_null(strstr(said, "ok      sent\nok      other host\nok      turns\n"));
+    assert_non_null(strstr(said, "expected x-role not to be sent, found \"user\"\n"));
+    assert_non_null(strstr(said, "expected 1 different backends, found 2\n"));
+    assert_non_null(strstr(said, "nothing is sent, rsp answers itself\n"));
+    assert_non_null(strstr(said, "3 passed, 3 failed\ncoverage: 3 of 4 rules\n"
+                                 "  not asked: site \"paths.example\", path \"/a\" ("));
+    text_fini(&out);
+}
+
 static void route_tests_of_a_broken_file_say_so(void **state) {
     (void)state;
     struct text out;
@@ -174,9 +276,13 @@ static void what_is_printed_loads_again_to_the_same(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(explain_says_which_rule_and_backend_and_why),
+        cmocka_unit_test(explain_says_why_the_others_are_passed_over),
+        cmocka_unit_test(explain_of_many_members_stays_short),
+        cmocka_unit_test(explain_takes_no_turn_and_names_what_a_function_or_a_cookie_chose),
         cmocka_unit_test(explain_says_what_a_redirect_answers),
         cmocka_unit_test(explain_refuses_what_is_no_url),
         cmocka_unit_test(route_tests_pass_and_fail),
+        cmocka_unit_test(route_tests_say_what_is_sent_how_often_to_whom_and_what_nobody_asked),
         cmocka_unit_test(route_tests_of_a_broken_file_say_so),
         cmocka_unit_test(what_is_printed_loads_again_to_the_same),
     };
