@@ -16,7 +16,7 @@
 
 enum { ARENA_FIRST = 4096, ARENA_MAX = 32 << 20, WORDS_MAX = 1024, TAG_MAX = 24 };
 
-// "*" is one segment of the path: the first is the pool's name, the second a member's address.
+// "*" is one segment of the path: the first is the pool's name, the second a member's address or a key.
 struct resource {
     const char *pattern, *method;
     api_fn *answer;
@@ -32,6 +32,9 @@ static const struct resource RESOURCES[] = {
     {"/v1/pools/*/members/*", "GET", api_show_member},
     {"/v1/pools/*/members/*", "PATCH", api_patch_member},
     {"/v1/pools/*/members/*", "PUT", api_put_member},
+    {"/v1/pools/*/pauses", "GET", api_list_pauses},
+    {"/v1/pools/*/pauses/*", "DELETE", api_resume_key},
+    {"/v1/pools/*/pauses/*", "PUT", api_pause_key},
     {"/v1/pools/*/plan", "POST", api_plan},
 };
 

@@ -9,7 +9,8 @@
 #include "server/json.h"
 #include "server/pool_edit.h"
 
-// What is inside the admin API: api.c finds the resource, api_pools.c shows, api_edit.c changes, api_plan.c says what would change.
+// What is inside the admin API: api.c finds the resource, api_pools.c shows, api_edit.c changes, api_pause.c pauses keys,
+// api_plan.c says what would change.
 
 struct api_call {
     const struct admin_calls *conf;
@@ -17,7 +18,7 @@ struct api_call {
     struct local_reply *reply;
     struct arena *arena;
     struct slice name;    // of the pool in the path
-    struct slice address; // of the member in the path
+    struct slice address; // of the member in the path, or the key
     struct pool *pool;    // of that name
 };
 typedef void api_fn(struct api_call *c);
@@ -42,9 +43,10 @@ const struct table_entry *api_find(struct api_call *c, const struct table_entry 
 
 api_fn api_list_pools, api_show_pool, api_show_member; // api_pools.c
 api_fn api_patch_pool, api_put_pool, api_put_member, api_patch_member,
-    api_delete_member; // api_edit.c
-api_fn api_plan;       // api_plan.c
-api_fn api_show_lua;   // api_lua.c
-api_fn api_explain;    // api_explain.c
+    api_delete_member;                                 // api_edit.c
+api_fn api_list_pauses, api_pause_key, api_resume_key; // api_pause.c
+api_fn api_plan;                                       // api_plan.c
+api_fn api_show_lua;                                   // api_lua.c
+api_fn api_explain;                                    // api_explain.c
 // "members": addresses, or objects with one; refuses and returns NULL. *count of them, in the call's arena.
 struct member_change *api_read_members(struct api_call *c, const json_t *root, size_t *count);

@@ -24,6 +24,10 @@ static const char HELP[] =
     "                               the members are to be those of FILE, a line each\n"
     "  rspctl pool NAME plan replace FILE --keys FILE\n"
     "                               how many of these keys would move\n"
+    "  rspctl pool NAME pause KEY [--for 30s]\n"
+    "                               requests of this key wait, at most so long\n"
+    "  rspctl pool NAME resume KEY  they go on\n"
+    "  rspctl pool NAME pauses      keys that are paused\n"
     "  rspctl diff                  what differs from the route file\n"
     "  rspctl save                  the pools as they are now, as Lua\n"
     "  rspctl explain [--from IP] [METHOD] URL\n"
@@ -38,13 +42,15 @@ static const char HELP[] =
     "problems, 69 rsp cannot be reached.\n";
 
 enum {
-    OPTION_FROM = 256,
+    OPTION_FOR = 256,
+    OPTION_FROM,
     OPTION_HELP,
     OPTION_JSON,
     OPTION_KEYS,
     OPTION_MATCH,
     OPTION_TIMEOUT,
     OPTION_WAIT,
+    PAUSE_USUAL_S = 30,
     WAIT_USUAL_MS = 3600 * 1000
 };
 
@@ -66,7 +72,8 @@ static int cannot_reach(struct text *why);
 static bool take_option(struct call *c, int option);
 
 int main(int argc, char **argv) {
-    static const struct option LONG[] = {{"from", required_argument, NULL, OPTION_FROM},
+    static const struct option LONG[] = {{"for", required_argument, NULL, OPTION_FOR},
+                                         {"from", required_argument, NULL, OPTION_FROM},
                                          {"help", no_argument, NULL, OPTION_HELP},
                                          {"json", no_argument, NULL, OPTION_JSON},
                                          {"keys", required_argument, NULL, OPTION_KEYS},
@@ -75,7 +82,8 @@ int main(int argc, char **argv) {
                                          {"timeout", required_argument, NULL, OPTION_TIMEOUT},
                                          {"wait", no_argument, NULL, OPTION_WAIT},
                                          {0}};
-    struct call call = {.socket = "/run/rsp.sock", .wait_ms = WAIT_USUAL_MS};
+    struct call call = {
+        .socket = "/run/rsp.sock", .wait_ms = WAIT_USUAL_MS, .for_s = PAUSE_USUAL_S};
     for (int c; (c = getopt_long(argc, argv, "hs:", LONG, NULL)) != -1;) {
         if (c == 'h' || c == OPTION_HELP) {
             fputs(HELP, stdout);
@@ -101,6 +109,10 @@ static bool take_option(struct call *c, int option) {
     case OPTION_KEYS: c->keys = optarg; return true;
     case OPTION_MATCH: c->match = optarg; return true;
     case OPTION_WAIT: c->waits = true; return true;
+    case OPTION_FOR:
+        if (!conf_parse_ms(slice_of(optarg), &ms) || ms > INT32_MAX) return false;
+        c->for_s = (unsigned)((ms + 999) / 1000);
+        return true;
     case OPTION_TIMEOUT:
         if (!conf_parse_ms(slice_of(optarg), &ms) || ms > UINT32_MAX) return false;
         c->wait_ms = (unsigned)ms;

@@ -25,6 +25,7 @@ struct call {
     const char *keys;  // --keys FILE
     const char *match; // --match TAG: only if the pool has this tag
     unsigned wait_ms;  // --timeout, for --wait
+    unsigned for_s;    // --for, of pause
     bool waits;        // --wait
     bool as_json;      // --json
     int argc;          // after the verb
@@ -32,9 +33,11 @@ struct call {
 };
 typedef int verb_fn(const struct call *c);
 
-verb_fn run_pools, run_pool; // rspctl_pool.c, rspctl_edit.c
-verb_fn run_diff, run_save;  // rspctl_pool.c
-int edit_pool(const struct call *c, const char *pool, const char *verb); // rspctl_edit.c
+verb_fn run_pools, run_pool;                    // rspctl_pool.c, rspctl_edit.c
+verb_fn run_diff, run_save;                     // rspctl_pool.c
+bool is_pause_verb(const char *verb, int argc); // rspctl_pause.c
+int pause_pool(const struct call *c, const char *pool, const char *verb); // rspctl_pause.c
+int edit_pool(const struct call *c, const char *pool, const char *verb);  // rspctl_edit.c
 
 // One question; `content` is taken and may be NULL. Its answer, or NULL: what went wrong stands on stderr, and *exit_status is set.
 json_t *ctl_ask(const struct call *c, const char *method, const char *path, json_t *content,

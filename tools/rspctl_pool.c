@@ -68,6 +68,7 @@ static void show_summary(const struct call *c, const json_t *pool, void *arg) {
 
 int run_pool(const struct call *c) {
     if (c->argc == 1) return show_pool(c, c->argv[0]);
+    if (is_pause_verb(c->argv[1], c->argc)) return pause_pool(c, c->argv[0], c->argv[1]);
     return edit_pool(c, c->argv[0], c->argv[1]);
 }
 

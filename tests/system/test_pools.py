@@ -133,7 +133,7 @@ class Completion(PoolTest):
         self.assertEqual(self.complete(rsp, "rspctl po"), ["pool", "pools"])
         start = f"rspctl -s {rsp.path('admin.sock')} pool "
         self.assertEqual(self.complete(rsp, start), ["apps"])
-        self.assertEqual(self.complete(rsp, start + "apps re"), ["ready", "remove", "replace"])
+        self.assertEqual(self.complete(rsp, start + "apps re"), ["ready", "remove", "replace", "resume"])
         self.assertEqual(self.complete(rsp, start + "apps drain --wait "), ["10.0.0.1:1", "127.0.0.1:11", "127.0.0.1:12"])
         self.assertEqual(self.complete(rsp, start + "apps drain 127.0.0.1:1"), ["11", "12"])
 

@@ -1,0 +1,56 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/rspctl.h"
+
+// `rspctl pool NAME pause KEY`, `resume KEY`, `pauses`.
+
+static char *path_of(const char *pool, const char *key);
+static void show(const json_t *answer);
+
+bool is_pause_verb(const char *verb, int argc) {
+    bool has_key = strcmp(verb, "pause") == 0 || strcmp(verb, "resume") == 0;
+    return (has_key && argc == 3) || (strcmp(verb, "pauses") == 0 && argc == 2);
+}
+
+int pause_pool(const struct call *c, const char *pool, const char *verb) {
+    int status;
+    json_t *answer;
+    char *path = path_of(pool, c->argc == 3 ? c->argv[2] : NULL);
+    if (strcmp(verb, "pause") == 0)
+        answer = ctl_ask(c, "PUT", path, json_pack("{s:i}", "seconds", (int)c->for_s), &status);
+    else
+        answer = ctl_ask(c, c->argc == 3 ? "DELETE" : "GET", path, NULL, &status);
+    if (answer && c->as_json)
+        ctl_print_json(answer);
+    else if (answer && c->argc == 2)
+        show(answer);
+    json_decref(answer);
+    free(path);
+    return status;
+}
+
+static char *path_of(const char *pool, const char *key) {
+    struct text path;
+    char *start = ctl_path(pool, "/pauses");
+    text_init(&path, 1 << 16);
+    text_add(&path, slice_of(start));
+    if (key) ctl_add_segment(&path, key);
+    free(start);
+    start = strdup(text_string(&path));
+    text_fini(&path);
+    return start;
+}
+
+static void show(const json_t *answer) {
+    const json_t *pauses = json_object_get(answer, "pauses");
+    for (size_t i = 0; i < json_array_size(pauses); i++) {
+        const json_t *pause = json_array_get(pauses, i);
+        printf("%-40s %6.1f s more\n", json_string_value(json_object_get(pause, "key")),
+               json_real_value(json_object_get(pause, "seconds")));
+    }
+}
