@@ -15,7 +15,9 @@ static struct member *nearest(struct candidates from, uint64_t key_hash,
 static bool has_room(const struct load_bound *b, const struct member *m);
 static uint64_t draw(const struct member *m, uint64_t key_hash);
 static uint64_t minus_ln(uint64_t d);
-static double limit_of(uint64_t d, unsigned weight);
+static double least_ln(uint64_t d);
+static double most_ln(uint64_t d);
+static double part_of(uint64_t d);
 
 // With a bound, a key whose member is too busy goes to its own next choice that is not. Who has nothing in flight is not too busy
 // whatever the others have, so the sum over all members is asked for only when the first choice is at work.
@@ -28,28 +30,28 @@ struct member *balance_hash(struct pool *p, struct candidates from, uint64_t key
     return next ? next : first; // the counts have changed since they were summed
 }
 
-// Of those that have room below the bound, if there is one. NULL: nobody has.
+// Of those that have room below the bound, if there is one. NULL: nobody has. Where weights differ, limits of the distances decide
+// nearly always, and only those that lie too close together are computed.
 static struct member *nearest(struct candidates from, uint64_t key_hash,
                               const struct load_bound *bound) {
     struct member *best = NULL;
-    uint64_t best_draw = 0, best_ln = 0; // 0: not asked for yet
-    double limit = 0;                    // no draw beyond limit * weight can win
+    uint64_t best_draw = 0;
+    double low = 0, high = 0; // the best's distance lies between
     for (size_t i = 0; i < from.count; i++) {
         struct member *m = from.at[i];
         uint64_t d = draw(m, key_hash);
         bool differs = best && m->weight != best->weight;
         if (best && !differs && d >= best_draw) continue;
-        if (differs && (double)(int64_t)(d >> 1) > limit * m->weight) continue;
+        if (differs && least_ln(d) > high * m->weight) continue;
         if (bound && !has_room(bound, m)) continue;
-        if (differs) {
-            if (best_ln == 0) best_ln = minus_ln(best_draw);
-            struct distance theirs = {minus_ln(d), m->weight}, ours = {best_ln, best->weight};
-            if (!is_nearer(theirs, ours)) continue;
+        if (differs && most_ln(d) >= low * m->weight) {
+            struct distance theirs = {minus_ln(d), m->weight};
+            if (!is_nearer(theirs, (struct distance){minus_ln(best_draw), best->weight})) continue;
         }
         best = m;
         best_draw = d;
-        best_ln = 0;
-        limit = limit_of(best_draw, best->weight);
+        low = least_ln(d) / m->weight;
+        high = most_ln(d) / m->weight;
     }
     return best;
 }
@@ -99,11 +101,19 @@ static uint64_t draw(const struct member *m, uint64_t key_hash) {
     return x ^ (x >> 32);
 }
 
-// x <= -ln(1 - x) <= x / (1 - x): another member's draw x that is more than its weight times this cannot be nearer. Only a quick
-// way to leave out most of them, with room for rounding: it decides nothing by itself. In 2^-63.
-static double limit_of(uint64_t d, unsigned weight) {
-    double x = (double)(d >> 1), whole = 9223372036854775808.0;
-    return x * (whole / (whole - x + 1)) / weight * 1.000001 + 1;
+// x + x^2/2 <= -ln(1 - x) <= x + x^2/2 + x^3 / 3(1 - x), with room for rounding, that of minus_ln() too.
+static double least_ln(uint64_t d) {
+    double x = part_of(d);
+    return (x + x * x / 2) * (1 - 1e-12) - 1e-15;
+}
+
+static double most_ln(uint64_t d) {
+    double x = part_of(d);
+    return (x + x * x / 2 + x * x * x / (3 * (1 - x) + 1e-300)) * (1 + 1e-12) + 1e-15;
+}
+
+static double part_of(uint64_t d) {
+    return (double)(int64_t)(d >> 1) * 0x1p-63;
 }
 
 // -ln(u), u = 1 - d/2^64, in 2^-58. u is doubled until it is at least a half; then with z = (1 - u) / (1 + u), which is at most a

@@ -174,6 +174,27 @@ static void with_equal_loads_and_room_every_key_is_at_home(void **state) {
     stage_fini(&s);
 }
 
+static void the_quick_choice_is_the_nearest_by_exact_distances(void **state) {
+    (void)state;
+    static struct stage s;
+    hosting(&s, "balance = \"hash\", key = \"{host}\",", 40);
+    for (int round = 0; round < 60; round++) {
+        for (size_t i = 0; i < s.count; i++)
+            s.entries[i].weight = s.entries[i].live.weight = 1 + roll(&s, round % 2 ? 3 : 1000);
+        publish(&s);
+        const struct view *v = pool_view(s.pool);
+        for (int n = 0; n < 50; n++) {
+            struct route_answer answer = {.kind = ANSWER_POOL, .pool = s.pool, .key = SLICE("k")};
+            answer.key_hash = (uint64_t)roll(&s, 1u << 30) << 34 ^ roll(&s, 1u << 30);
+            const struct member *m = pool_choose(s.pool, &answer, &(struct left_out){0}, s.f.arena);
+            for (size_t i = 0; i < v->able_count; i++)
+                assert_false(is_nearer(balance_distance(v->able[i], answer.key_hash),
+                                       balance_distance(m, answer.key_hash)));
+        }
+    }
+    stage_fini(&s);
+}
+
 // --- priorities and limits ---
 
 static void a_backup_is_asked_when_the_others_are_down_drained_or_full(void **state) {
@@ -278,6 +299,18 @@ static void with_panic_0_those_that_are_down_are_never_asked(void **state) {
 
 // --- an app and its reload ---
 
+// What `rspctl explain` says of the reload.
+static void assert_explained(struct stage *s, const char *domain, const struct member *app) {
+    char url[200], line[64];
+    struct text out;
+    text_init(&out, 1 << 16);
+    snprintf(url, sizeof url, "http://www.pythonanywhere.example/user/u/webapps/%s/reload", domain);
+    snprintf(line, sizeof line, "  backend  %s (", app->text);
+    assert_true(route_explain(s->f.config, SLICE("POST"), slice_of(url), NULL, &out));
+    assert_non_null(strstr(text_string(&out), line));
+    text_fini(&out);
+}
+
 static void assert_all_ways_meet(struct stage *s, int key) {
     static const char *const spellings[] = {"app%d.users.example", "App%d.Users.EXAMPLE.",
                                             "%%61pp%d.users%%2Eexample", "app%d.users.example:443"};
@@ -290,6 +323,7 @@ static void assert_all_ways_meet(struct stage *s, int key) {
     snprintf(uri, sizeof uri, "/by/%s", domain);
     assert_ptr_equal(choose(s, "lua.example", uri), app);
     arena_reset(s->f.arena);
+    if (app) assert_explained(s, domain, app);
 }
 
 // What operators, checks and requests do to a pool, at random.
@@ -450,6 +484,7 @@ static void least_busy_and_random_2_look_at_what_all_processes_have_in_flight(vo
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_gets_more_than_the_bound_and_a_key_moves_only_when_it_must),
+        cmocka_unit_test(the_quick_choice_is_the_nearest_by_exact_distances),
         cmocka_unit_test(with_equal_loads_and_room_every_key_is_at_home),
         cmocka_unit_test(a_backup_is_asked_when_the_others_are_down_drained_or_full),
         cmocka_unit_test(who_finds_all_full_waits_and_who_finds_nobody_does_not),
