@@ -127,11 +127,12 @@ static bool parse_url(struct url *u, const char *text, struct text *why) {
 // The first one that may be asked; connected to as it is, so that no second resolution can give another.
 static bool choose_address(const struct fetch_conf *conf, const struct url *u,
                            char address[ADDRESS_TEXT_MAX], struct text *why) {
-    struct resolved found;
-    if (!link_resolve(u->host, conf->timeout_ms, &found, why)) return false;
-    for (size_t i = 0; i < found.count; i++) {
-        if (!conf->allows_private && !fetch_is_public(&found.at[i])) continue;
-        address_format_ip(&found.at[i], address);
+    struct address found[LINK_ADDRESSES_MAX];
+    size_t count = link_resolve(u->host, conf->timeout_ms, found, why);
+    if (count == 0) return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!conf->allows_private && !fetch_is_public(&found[i])) continue;
+        address_format_ip(&found[i], address);
         return true;
     }
     text_printf(why, "the address of %s is not a public one (--aia-allow-private)", u->host);

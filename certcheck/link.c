@@ -24,7 +24,9 @@ struct dialling {
 
 // While a name is being resolved.
 struct resolving {
-    struct resolved *out;
+    struct address *out; // room for LINK_ADDRESSES_MAX
+    size_t count;
+    const char *why;
     bool has_ended;
 };
 
@@ -53,27 +55,28 @@ bool link_open(struct link *l, const char *host, int port, unsigned timeout_ms, 
 
 static void on_resolved(void *arg, const struct resolved *r) {
     struct resolving *waiting = arg;
-    *waiting->out = *r;
+    waiting->count = r->count < LINK_ADDRESSES_MAX ? r->count : LINK_ADDRESSES_MAX;
+    if (r->count > 0) memcpy(waiting->out, r->at, waiting->count * sizeof *r->at);
+    waiting->why = r->why;
     waiting->has_ended = true;
 }
 
-bool link_resolve(const char *host, unsigned timeout_ms, struct resolved *out, struct text *why) {
-    struct resolving waiting = {.out = out};
+size_t link_resolve(const char *host, unsigned timeout_ms, struct address out[LINK_ADDRESSES_MAX],
+                    struct text *why) {
+    struct resolving waiting = {.out = out, .why = "the name servers did not answer in time"};
     struct lookup lookup = {.on_resolved = on_resolved, .arg = &waiting};
-    *out = (struct resolved){.count = 1};
-    if (address_parse_ip(slice_of(host), 0, &out->at[0])) return true;
+    if (address_parse_ip(slice_of(host), 0, &out[0])) return 1;
     struct loop *loop = loop_new();
     struct resolver *resolver = resolver_new(loop);
-    *out = (struct resolved){.why = "the name servers did not answer in time"};
     clock_update();
     uint64_t end_ms = clock_ms() + timeout_ms;
     resolver_lookup(resolver, host, &lookup);
     while (!waiting.has_ended && clock_ms() < end_ms) loop_turn(loop, TURN_MS);
     if (!waiting.has_ended) resolver_forget(&lookup);
-    if (out->count == 0) text_printf(why, "no address for '%.60s' (%s)", host, out->why);
+    if (waiting.count == 0) text_printf(why, "no address for '%.60s' (%s)", host, waiting.why);
     resolver_free(resolver);
     loop_free(loop);
-    return out->count > 0;
+    return waiting.count;
 }
 
 void link_close(struct link *l) {

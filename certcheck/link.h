@@ -29,8 +29,10 @@ struct link {
 
 // All addresses of the name in turn. Each of the functions: false, and one line without newline in `why`.
 bool link_open(struct link *l, const char *host, int port, unsigned timeout_ms, struct text *why);
-// The addresses of a name, or the one that it is. At least one, or false.
-bool link_resolve(const char *host, unsigned timeout_ms, struct resolved *out, struct text *why);
+// The addresses of a name, or the one that it is: how many, 0 is a failure.
+enum { LINK_ADDRESSES_MAX = 16 };
+size_t link_resolve(const char *host, unsigned timeout_ms, struct address out[LINK_ADDRESSES_MAX],
+                    struct text *why);
 void link_close(struct link *l);
 bool link_write(struct link *l, struct slice bytes, struct text *why);
 // What is read is valid until the next call. One line up to LF, given without its end:

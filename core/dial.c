@@ -21,11 +21,13 @@
 
 // A unix socket with a full backlog refuses at once where TCP would wait: asked again after this time.
 enum { BUSY_RETRY_MS = 10 };
+// Of a name that has more, the first ones are tried.
+enum { ADDRESSES_MAX = 16 };
 
 enum dial_state {
     DIAL_RESOLVING,
-    DIAL_CONNECTING, // to addresses.at[current]; fd is open
-    DIAL_BUSY,       // addresses.at[current] is a unix socket with a full backlog
+    DIAL_CONNECTING, // to addresses[current]; fd is open
+    DIAL_BUSY,       // addresses[current] is a unix socket with a full backlog
     DIAL_ENDED,      // the end task waits; fd is what the owner gets
 };
 
@@ -36,7 +38,8 @@ struct dial {
     void *arg;
     enum dial_state state;
     struct lookup lookup;
-    struct resolved addresses;
+    struct address addresses[ADDRESSES_MAX];
+    size_t count;
     size_t current; // index of the address that is being tried
     int fd;
     struct event writable; // in use while DIAL_CONNECTING
@@ -81,8 +84,8 @@ struct dial *dial_start(struct loop *loop, struct resolver *r, const struct endp
         timer_set(&d->timer, timeout_ms);
         resolver_lookup(r, to->host, &d->lookup);
     } else {
-        d->addresses.at[0] = to->address;
-        d->addresses.count = 1;
+        d->addresses[0] = to->address;
+        d->count = 1;
         try_address(d);
     }
     return d;
@@ -99,9 +102,10 @@ static void on_resolved(void *arg, const struct resolved *r) {
         fail_name(d, r->why);
         return;
     }
-    d->addresses = *r;
-    for (size_t i = 0; i < r->count; i++) {
-        struct address *a = &d->addresses.at[i];
+    d->count = r->count < ADDRESSES_MAX ? r->count : ADDRESSES_MAX;
+    for (size_t i = 0; i < d->count; i++) {
+        struct address *a = &d->addresses[i];
+        *a = r->at[i];
         if (a->any.sa_family == AF_INET) a->v4.sin_port = htons((uint16_t)d->to->port);
         if (a->any.sa_family == AF_INET6) a->v6.sin6_port = htons((uint16_t)d->to->port);
     }
@@ -122,13 +126,13 @@ static void try_address(struct dial *d) {
 static void share_time(struct dial *d) {
     uint64_t now_ms = clock_ms();
     uint64_t left_ms = d->deadline_ms > now_ms ? d->deadline_ms - now_ms : 0;
-    uint64_t share_ms = left_ms / (d->addresses.count - d->current);
+    uint64_t share_ms = left_ms / (d->count - d->current);
     d->address_deadline_ms = now_ms + share_ms;
     timer_set(&d->timer, share_ms);
 }
 
 static void start_connecting(struct dial *d) {
-    const struct address *a = &d->addresses.at[d->current];
+    const struct address *a = &d->addresses[d->current];
     d->fd = open_socket(a);
     int error = d->fd < 0 || connect(d->fd, &a->any, a->len) != 0 ? errno : 0;
     if (error == 0) {
@@ -187,7 +191,7 @@ static void on_time(void *arg) {
 
 static void fail_address(struct dial *d, enum dial_failure failure, const char *text) {
     drop_socket(d);
-    if (d->current + 1 == d->addresses.count) {
+    if (d->current + 1 == d->count) {
         end_with(d, failure, text);
         return;
     }

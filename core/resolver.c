@@ -4,6 +4,7 @@
 #include "core/resolver.h"
 
 #include <ares.h>
+#include <arpa/inet.h>
 #include <event2/event.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -14,13 +15,11 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/resolver_parts.h"
+#include "core/text.h"
 
 enum {
-    BUCKETS = 256,
     NAMES_MAX = 4096,
-    LEAST_TTL_S = 1,
-    MOST_TTL_S = 300,
-    FAILURE_TTL_S = 1,
     QUERY_MS = 2000, // for one server, then the next one
     QUERY_TRIES = 2,
 };
@@ -31,6 +30,7 @@ struct name {
     struct resolver *resolver;
     bool is_asked; // c-ares owes us an answer
     uint64_t until_ms;
+    struct address *addresses; // found.at
     struct resolved found;
     struct lookup *waiting;
     char host[];
@@ -44,28 +44,21 @@ struct ares_watch {
     struct event *event;
 };
 
-struct resolver {
-    struct loop *loop;
-    ares_channel channel;
-    struct timer timer; // c-ares's own timeouts
-    struct ares_watch *watches;
-    unsigned count;
-    bool is_closing;
-    struct name *buckets[BUCKETS];
-};
-
+static char *servers_text(ares_channel channel);
+static void forget_known(struct resolver *r);
 static struct name **find(struct resolver *r, const char *host);
 static struct name *add(struct resolver *r, const char *host);
 static void drop_old(struct resolver *r);
-static const char *reason(int status);
 static void ask(struct name *n);
 static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *answer);
 static void keep(struct name *n, const struct ares_addrinfo *answer);
+static void add_address(struct name *n, const struct sockaddr *address, socklen_t len);
+static void remember(struct name *n, unsigned ttl_s);
+static void free_name(struct name *n);
 static void tell(struct name *n);
 static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writable);
 static void on_socket_ready(evutil_socket_t fd, short what, void *arg);
 static void on_ares_time(void *arg);
-static void set_ares_timer(struct resolver *r);
 
 struct resolver *resolver_new(struct loop *loop) {
     struct resolver *r = calloc(1, sizeof *r);
@@ -81,6 +74,7 @@ struct resolver *resolver_new(struct loop *loop) {
     int made = ares_init_options(&r->channel, &options,
                                  ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
     CHECK(made == ARES_SUCCESS);
+    r->own_servers = servers_text(r->channel);
     return r;
 }
 
@@ -90,18 +84,62 @@ void resolver_free(struct resolver *r) {
     ares_destroy(r->channel);
     ares_library_cleanup();
     timer_fini(&r->timer);
-    for (unsigned i = 0; i < BUCKETS; i++) {
+    for (unsigned i = 0; i < RESOLVER_BUCKETS; i++) {
         while (r->buckets[i]) {
             struct name *n = r->buckets[i];
             r->buckets[i] = n->next;
-            free(n);
+            free_name(n);
         }
     }
+    free(r->own_servers);
+    free(r->servers);
     free(r);
 }
 
-bool resolver_use_server(struct resolver *r, const char *server) {
-    return ares_set_servers_ports_csv(r->channel, server) == ARES_SUCCESS;
+// Those that the system names, for when those of the route file are taken back.
+static char *servers_text(ares_channel channel) {
+    struct ares_addr_port_node *servers = NULL;
+    struct text out;
+    text_init(&out, 4096);
+    if (ares_get_servers_ports(channel, &servers) == ARES_SUCCESS) {
+        for (struct ares_addr_port_node *s = servers; s; s = s->next) {
+            char ip[INET6_ADDRSTRLEN];
+            const char *format = s->family == AF_INET6 ? "%s[%s]:%d" : "%s%s:%d";
+            if (!inet_ntop(s->family, &s->addr, ip, sizeof ip)) continue;
+            text_printf(&out, format, out.len ? "," : "", ip, s->udp_port ? s->udp_port : 53);
+        }
+        ares_free_data(servers);
+    }
+    char *text = strdup(text_string(&out));
+    CHECK(text);
+    text_fini(&out);
+    return text;
+}
+
+// c-ares takes new servers only while it asks nothing: what it asks is cut off and asked again.
+bool resolver_use_servers(struct resolver *r, const char *servers) {
+    if (servers == r->servers || (servers && r->servers && strcmp(servers, r->servers) == 0))
+        return true;
+    r->is_changing = true;
+    ares_cancel(r->channel);
+    bool is_good =
+        ares_set_servers_ports_csv(r->channel, servers ? servers : r->own_servers) == ARES_SUCCESS;
+    r->is_changing = false;
+    if (is_good) {
+        free(r->servers);
+        r->servers = servers ? strdup(servers) : NULL;
+        CHECK(r->servers || !servers);
+        forget_known(r);
+    }
+    for (unsigned i = 0; i < RESOLVER_BUCKETS; i++)
+        for (struct name *n = r->buckets[i]; n; n = n->next)
+            if (n->waiting && !n->is_asked) ask(n);
+    return is_good;
+}
+
+static void forget_known(struct resolver *r) {
+    for (unsigned i = 0; i < RESOLVER_BUCKETS; i++)
+        for (struct name *n = r->buckets[i]; n; n = n->next) n->until_ms = 0;
 }
 
 void resolver_lookup(struct resolver *r, const char *host, struct lookup *l) {
@@ -112,6 +150,7 @@ void resolver_lookup(struct resolver *r, const char *host, struct lookup *l) {
         return;
     }
     if (!n->is_asked && n->until_ms > clock_ms()) {
+        n->found.ttl_s = (unsigned)((n->until_ms - clock_ms()) / 1000);
         l->on_resolved(l->arg, &n->found);
         return;
     }
@@ -134,7 +173,7 @@ void resolver_forget(struct lookup *l) {
 static struct name **find(struct resolver *r, const char *host) {
     unsigned hash = 5381;
     for (const char *c = host; *c; c++) hash = hash * 33 + (unsigned char)(*c | 0x20);
-    struct name **place = &r->buckets[hash % BUCKETS];
+    struct name **place = &r->buckets[hash % RESOLVER_BUCKETS];
     while (*place && strcasecmp((*place)->host, host) != 0) place = &(*place)->next;
     return place;
 }
@@ -154,7 +193,7 @@ static struct name *add(struct resolver *r, const char *host) {
 
 // Everything that nobody waits for goes: simple, and rare.
 static void drop_old(struct resolver *r) {
-    for (unsigned i = 0; i < BUCKETS; i++) {
+    for (unsigned i = 0; i < RESOLVER_BUCKETS; i++) {
         struct name **place = &r->buckets[i];
         while (*place) {
             struct name *n = *place;
@@ -163,7 +202,7 @@ static void drop_old(struct resolver *r) {
                 continue;
             }
             *place = n->next;
-            free(n);
+            free_name(n);
             r->count--;
         }
     }
@@ -172,33 +211,41 @@ static void drop_old(struct resolver *r) {
 // --- asking ---
 
 static void ask(struct name *n) {
-    if (address_parse_ip(slice_of(n->host), 0, &n->found.at[0])) {
-        n->found.count = 1;
-        n->until_ms = clock_ms() + MOST_TTL_S * 1000;
+    struct address ip;
+    if (address_parse_ip(slice_of(n->host), 0, &ip)) {
+        n->found = (struct resolved){0};
+        add_address(n, &ip.any, ip.len);
+        remember(n, MOST_TTL_S);
         tell(n);
         return;
     }
     struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     n->is_asked = true;
     ares_getaddrinfo(n->resolver->channel, n->host, NULL, &hints, on_answer, n);
-    if (n->is_asked) set_ares_timer(n->resolver);
+    if (n->is_asked) resolver_set_timer(n->resolver);
 }
 
 static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *answer) {
     (void)timeouts;
     struct name *n = arg;
     n->is_asked = false;
+    if (n->resolver->is_changing) return; // it is asked again
     n->found = (struct resolved){0};
     if (status == ARES_SUCCESS) keep(n, answer);
     if (answer) ares_freeaddrinfo(answer);
     if (n->found.count == 0) {
-        n->found.why = reason(status);
-        n->until_ms = clock_ms() + FAILURE_TTL_S * 1000;
+        n->found.why = resolver_reason(status);
+        n->found.is_none = resolver_says_none(status);
+        remember(n, FAILURE_TTL_S);
     }
     if (!n->resolver->is_closing) tell(n);
 }
 
-static const char *reason(int status) {
+bool resolver_says_none(int status) {
+    return status == ARES_ENOTFOUND || status == ARES_ENODATA || status == ARES_SUCCESS;
+}
+
+const char *resolver_reason(int status) {
     switch (status) {
     case ARES_ENOTFOUND: return "the name servers do not know it";
     case ARES_SUCCESS:
@@ -214,13 +261,30 @@ static void keep(struct name *n, const struct ares_addrinfo *answer) {
     int ttl = MOST_TTL_S;
     for (const struct ares_addrinfo_node *a = answer->nodes; a; a = a->ai_next) {
         if (n->found.count == RESOLVED_MAX || a->ai_addrlen > sizeof(struct sockaddr_un)) break;
-        struct address *to = &n->found.at[n->found.count++];
-        to->len = a->ai_addrlen;
-        memcpy(&to->any, a->ai_addr, a->ai_addrlen);
+        add_address(n, a->ai_addr, a->ai_addrlen);
         if (a->ai_ttl < ttl) ttl = a->ai_ttl;
     }
-    if (ttl < LEAST_TTL_S) ttl = LEAST_TTL_S;
-    n->until_ms = clock_ms() + (uint64_t)ttl * 1000;
+    remember(n, ttl < LEAST_TTL_S ? LEAST_TTL_S : (unsigned)ttl);
+}
+
+static void add_address(struct name *n, const struct sockaddr *address, socklen_t len) {
+    size_t count = n->found.count;
+    n->addresses = realloc(n->addresses, (count + 1) * sizeof *n->addresses);
+    CHECK(n->addresses);
+    n->addresses[count].len = len;
+    memcpy(&n->addresses[count].any, address, len);
+    n->found.at = n->addresses;
+    n->found.count++;
+}
+
+static void remember(struct name *n, unsigned ttl_s) {
+    n->found.ttl_s = ttl_s;
+    n->until_ms = clock_ms() + (uint64_t)ttl_s * 1000;
+}
+
+static void free_name(struct name *n) {
+    free(n->addresses);
+    free(n);
 }
 
 static void tell(struct name *n) {
@@ -264,16 +328,16 @@ static void on_socket_ready(evutil_socket_t fd, short what, void *arg) {
     loop_begin_turn(r->loop);
     ares_process_fd(r->channel, what & EV_READ ? fd : ARES_SOCKET_BAD,
                     what & EV_WRITE ? fd : ARES_SOCKET_BAD);
-    set_ares_timer(r);
+    resolver_set_timer(r);
 }
 
 static void on_ares_time(void *arg) {
     struct resolver *r = arg;
     ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    set_ares_timer(r);
+    resolver_set_timer(r);
 }
 
-static void set_ares_timer(struct resolver *r) {
+void resolver_set_timer(struct resolver *r) {
     struct timeval wait;
     if (ares_timeout(r->channel, NULL, &wait))
         timer_set(&r->timer, (uint64_t)wait.tv_sec * 1000 + (uint64_t)wait.tv_usec / 1000 + 1);

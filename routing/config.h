@@ -50,7 +50,8 @@ struct config {
     char *path;
     int workers; // 0: one per core
     struct place user_place;
-    char *user; // who workers and control run as when started by root; NULL: "nobody"
+    char *resolver; // name servers: "127.0.0.1:53,10.0.0.1"; NULL: those of resolv.conf
+    char *user;     // who workers and control run as when started by root; NULL: "nobody"
     struct listen_conf *listens;
     size_t listen_count;
     struct tls_conf tls;

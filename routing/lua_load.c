@@ -19,6 +19,7 @@ enum { ERRORS_MAX_BYTES = 1 << 20, ARENA_MAX_BYTES = 2000u << 20 };
 static bool load(struct loader *l, const char *path, struct slice text);
 static int set_words(lua_State *L);
 static int on_assign(lua_State *L);
+static void check_resolver(struct loader *l, const struct conf_spot *at);
 static int word_tls(lua_State *L);
 static int word_log(lua_State *L);
 static char *log_path(struct loader *l, char *name);
@@ -190,11 +191,27 @@ static int on_assign(lua_State *L) {
     for (size_t i = 0; i < GLOBAL_SETTINGS.count; i++) {
         if (strcmp(name, GLOBAL_SETTINGS.fields[i].name) != 0) continue;
         conf_read_value(l->conf, L, 3, &spot, &GLOBAL_SETTINGS.fields[i], l->config);
+        if (strcmp(name, "resolver") == 0) check_resolver(l, &spot);
         if (strcmp(name, "user") == 0) l->config->user_place = place_of(&root);
         return 0;
     }
     conf_error(l->conf, &root, "global '%s' is assigned; write 'local %s = ...'", name, name);
     return 0;
+}
+
+static void check_resolver(struct loader *l, const struct conf_spot *at) {
+    struct slice rest = slice_of(l->config->resolver ? l->config->resolver : "");
+    while (rest.at && rest.len > 0) {
+        struct slice server = slice_cut(&rest, ',');
+        struct address address;
+        bool is_good = address_parse_ip(server, 53, &address) ||
+                       (address_parse(server, &address) && address.any.sa_family != AF_UNIX);
+        if (!is_good)
+            conf_error(l->conf, at,
+                       "\"%.*s\" is no name server: write \"10.0.0.1\", \"127.0.0.1:8600\" or "
+                       "several with commas between them",
+                       SLICE_ARGS(server));
+    }
 }
 
 static int word_tls(lua_State *L) {

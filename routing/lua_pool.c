@@ -14,7 +14,7 @@
 
 // pool "name" gives the pool of that name, declared or not (yet); called with a table it declares it. Pools of all names, and of
 // addresses that stand in sites, are kept in a table of the registry, so the same name is the same Lua value.
-enum { MEMBERS_MAX = 10000 };
+enum { MEMBERS_MAX = 10000, SERVICE_NAME_MAX = 255 };
 
 static const char type_name[] = "rsp.pool";
 static char pools_key;
@@ -33,7 +33,14 @@ static void read_member(struct loader *l, lua_State *L, const struct conf_spot *
 static void read_backup(struct loader *l, lua_State *L, const struct conf_spot *at,
                         struct table_settings *settings);
 static bool add_member(struct loader *l, const struct conf_spot *at, struct pool *p,
-                       struct slice text, const struct table_settings *settings);
+                       struct slice text, const struct member_conf *conf);
+static bool is_member(const struct pool *p, const char *text);
+static void read_resolve(struct loader *l, lua_State *L, const struct conf_spot *at,
+                         struct member_conf *m);
+static bool read_service(struct loader *l, lua_State *L, const struct conf_spot *at, struct pool *p,
+                         struct member_conf *m);
+static void add_service(struct loader *l, const struct conf_spot *at, struct pool *p,
+                        const char *name, const struct member_conf *conf);
 static void push_pools(lua_State *L);
 static const char *address_list_name(lua_State *L, int index);
 static void push_member_name(lua_State *L);
@@ -76,9 +83,9 @@ struct pool *pool_read_to(struct loader *l, struct lua_State *L, int index,
     if (type == LUA_TSTRING) {
         size_t len;
         const char *text = lua_tolstring(L, index, &len);
-        struct table_settings settings = {.weight = 1};
+        struct member_conf member = {.settings.weight = 1};
         p->configured = arena_zalloc(l->arena, sizeof *p->configured);
-        add_member(l, at, p, (struct slice){text, len}, &settings);
+        add_member(l, at, p, (struct slice){text, len}, &member);
     } else {
         read_members(l, L, index, at, p);
         if (lua_rawlen(L, index) == 0) conf_error(l->conf, at, "is an empty list of addresses");
@@ -223,22 +230,54 @@ static void read_members(struct loader *l, lua_State *L, int index, const struct
 // "address", or { "address", weight = 2 }, on top of the stack.
 static void read_member(struct loader *l, lua_State *L, const struct conf_spot *at,
                         struct pool *p) {
-    struct table_settings settings = {.weight = 1};
+    struct member_conf m = {.settings.weight = 1};
     size_t len;
     bool is_table = lua_type(L, -1) == LUA_TTABLE;
     if (is_table) {
-        conf_read(l->conf, L, -1, at, &MEMBER_SETTINGS, &settings);
-        read_backup(l, L, at, &settings);
+        conf_read(l->conf, L, -1, at, &MEMBER_SETTINGS, &m.settings);
+        read_backup(l, L, at, &m.settings);
+        if (read_service(l, L, at, p, &m)) return;
+        read_resolve(l, L, at, &m);
         lua_rawgeti(L, -1, 1);
     }
     if (lua_type(L, -1) == LUA_TSTRING) {
         const char *text = lua_tolstring(L, -1, &len);
-        add_member(l, at, p, (struct slice){text, len}, &settings);
+        add_member(l, at, p, (struct slice){text, len}, &m);
     } else {
         conf_error(l->conf, at, "needs an address, or { \"address\", weight = 2 }, not a %s",
                    luaL_typename(L, -1));
     }
     if (is_table) lua_pop(L, 1);
+}
+
+static void read_resolve(struct loader *l, lua_State *L, const struct conf_spot *at,
+                         struct member_conf *m) {
+    if (lua_getfield(L, -1, "resolve") != LUA_TNIL) {
+        const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+        m->resolve = RESOLVE_EACH;
+        if (strcmp(text, "each") != 0)
+            conf_error_of_key(l->conf, at, "resolve", "'resolve' can only be \"each\"");
+    }
+    lua_pop(L, 1);
+}
+
+// { srv = "_http._tcp.app.internal" }. False: it is none.
+static bool read_service(struct loader *l, lua_State *L, const struct conf_spot *at, struct pool *p,
+                         struct member_conf *m) {
+    size_t len = 0;
+    int type = lua_getfield(L, -1, "srv");
+    const char *name = type == LUA_TSTRING ? lua_tolstring(L, -1, &len) : "";
+    bool has_more = lua_rawgeti(L, -2, 1) != LUA_TNIL;
+    has_more |= lua_getfield(L, -3, "resolve") != LUA_TNIL;
+    if (type != LUA_TNIL && (name[0] != '_' || strpbrk(name, " /:") || len > SERVICE_NAME_MAX))
+        conf_error_of_key(l->conf, at, "srv",
+                          "'srv' is a name such as \"_http._tcp.app.internal\"");
+    else if (type != LUA_TNIL && has_more)
+        conf_error_of_key(l->conf, at, "srv", "'srv' stands alone: no address, no resolve");
+    else if (type != LUA_TNIL)
+        add_service(l, at, p, name, m);
+    lua_pop(L, 3);
+    return type != LUA_TNIL;
 }
 
 // The short way to say priority = 1.
@@ -261,19 +300,25 @@ static void read_backup(struct loader *l, lua_State *L, const struct conf_spot *
 }
 
 static bool add_member(struct loader *l, const struct conf_spot *at, struct pool *p,
-                       struct slice text, const struct table_settings *settings) {
+                       struct slice text, const struct member_conf *conf) {
     struct member_conf *m = &p->configured[p->configured_count];
-    struct endpoint endpoint;
+    struct endpoint endpoint = {0};
     struct text why;
-    *m = (struct member_conf){.settings = *settings, .text = arena_string(l->arena, text)};
+    *m = *conf;
+    m->text = arena_string(l->arena, text);
     text_init(&why, 1024);
     bool is_good = member_parse(l->arena, text, &endpoint, &m->is_tls, &why);
+    bool is_each = is_good && m->resolve == RESOLVE_EACH;
+    if (is_each && !endpoint.host)
+        text_printf(&why, "\"%s\" is no name: resolve = \"each\" is for names", m->text);
+    else if (is_each && m->is_tls && !p->backend.tls_name)
+        text_printf(&why, "TLS could not verify addresses: write tls = { name = ... } in the pool");
+    is_good = is_good && why.len == 0;
     if (is_good && text.len >= TABLE_TEXT_MAX) {
         text_printf(&why, "the address is longer than %d bytes", TABLE_TEXT_MAX - 1);
         is_good = false;
     }
-    for (size_t i = 0; is_good && i < p->configured_count; i++) {
-        if (strcmp(p->configured[i].text, m->text) != 0) continue;
+    if (is_good && is_member(p, m->text)) {
         text_printf(&why, "\"%s\" is a member already", m->text);
         is_good = false;
     }
@@ -283,6 +328,26 @@ static bool add_member(struct loader *l, const struct conf_spot *at, struct pool
         conf_error(l->conf, at, "%s", text_string(&why));
     text_fini(&why);
     return is_good;
+}
+
+static bool is_member(const struct pool *p, const char *text) {
+    for (size_t i = 0; i < p->configured_count; i++)
+        if (strcmp(p->configured[i].text, text) == 0) return true;
+    return false;
+}
+
+// Its hosts speak TLS where the service is called "_https".
+static void add_service(struct loader *l, const struct conf_spot *at, struct pool *p,
+                        const char *name, const struct member_conf *conf) {
+    struct member_conf *m = &p->configured[p->configured_count];
+    *m = *conf;
+    m->resolve = RESOLVE_SERVICE;
+    m->is_tls = strncmp(name, "_https.", 7) == 0;
+    m->text = arena_string(l->arena, arena_printf(l->arena, "srv:%s", name));
+    if (is_member(p, m->text))
+        conf_error(l->conf, at, "\"%s\" is a member already", m->text);
+    else
+        p->configured_count++;
 }
 
 static void push_pools(lua_State *L) {
@@ -313,7 +378,10 @@ static const char *address_list_name(lua_State *L, int index) {
 // In place of a member's table: its address and what else is said of it.
 static void push_member_name(lua_State *L) {
     int table = lua_gettop(L);
-    lua_rawgeti(L, table, 1);
+    if (lua_rawgeti(L, table, 1) == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_getfield(L, table, "srv");
+    }
     for (size_t i = 0; i < MEMBER_SETTINGS.count && lua_type(L, -1) == LUA_TSTRING; i++) {
         const char *key = MEMBER_SETTINGS.fields[i].name;
         if (lua_getfield(L, table, key) == LUA_TNIL) {

@@ -15,10 +15,18 @@ enum balance {
 #undef BALANCE
 };
 
+// What a name of the route file stands for.
+enum resolve {
+    RESOLVE_ONE,     // one member: each connection tries its addresses in turn
+    RESOLVE_EACH,    // each of its addresses is a member
+    RESOLVE_SERVICE, // so is each host of its SRV records
+};
+
 // A member as the route file has it.
 struct member_conf {
-    char *text; // "https://10.0.0.1:443"
+    char *text; // "https://10.0.0.1:443"; "srv:_http._tcp.app.internal"
     bool is_tls;
+    enum resolve resolve;
     struct table_settings settings;
 };
 

@@ -17,6 +17,7 @@ static void print_part(const struct conf_table *t, const void *from, bool all, c
 static void print_health(const struct pool *p, struct text *out);
 static void print_statuses(const struct statuses *s, struct text *out);
 static void print_members(const struct pool *p, struct text *out);
+static void print_member(const struct member_conf *m, struct text *out);
 static void print_site(const struct site *site, struct text *out);
 static void print_rule(const struct rule *rule, const char *indent, struct text *out);
 static void print_action(const struct rule *rule, struct text *out);
@@ -27,6 +28,11 @@ static void print_table(const char *name, const struct conf_table *t, const void
 
 void config_print(const struct config *c, struct text *out) {
     text_printf(out, "workers = %d\n", c->workers);
+    if (c->resolver) {
+        text_add(out, SLICE("resolver = "));
+        conf_print_string(out, slice_of(c->resolver));
+        text_add_char(out, '\n');
+    }
     if (c->user) {
         text_add(out, SLICE("user = "));
         conf_print_string(out, slice_of(c->user));
@@ -130,18 +136,27 @@ static void print_statuses(const struct statuses *s, struct text *out) {
 
 static void print_members(const struct pool *p, struct text *out) {
     for (size_t i = 0; i < p->configured_count; i++) {
-        const struct member_conf *m = &p->configured[i];
-        const struct table_settings plain = {.weight = 1};
-        bool is_plain = memcmp(&m->settings, &plain, sizeof plain) == 0;
-        text_add(out, is_plain ? SLICE("") : SLICE("{ "));
-        conf_print_string(out, slice_of(m->text));
-        if (!is_plain) {
-            text_add(out, SLICE(", "));
-            conf_print(&MEMBER_SETTINGS, &m->settings, false, out);
-            text_add(out, SLICE(" }"));
-        }
+        print_member(&p->configured[i], out);
         text_add(out, SLICE(", "));
     }
+}
+
+static void print_member(const struct member_conf *m, struct text *out) {
+    const struct table_settings plain = {.weight = 1};
+    bool has_settings = memcmp(&m->settings, &plain, sizeof plain) != 0;
+    bool is_service = m->resolve == RESOLVE_SERVICE;
+    if (!has_settings && m->resolve == RESOLVE_ONE) {
+        conf_print_string(out, slice_of(m->text));
+        return;
+    }
+    text_add(out, is_service ? SLICE("{ srv = ") : SLICE("{ "));
+    conf_print_string(out, slice_of(is_service ? m->text + strlen("srv:") : m->text));
+    if (m->resolve == RESOLVE_EACH) text_add(out, SLICE(", resolve = \"each\""));
+    if (has_settings) {
+        text_add(out, SLICE(", "));
+        conf_print(&MEMBER_SETTINGS, &m->settings, false, out);
+    }
+    text_add(out, SLICE(" }"));
 }
 
 static void print_site(const struct site *site, struct text *out) {

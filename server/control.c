@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "server/admin.h"
 #include "server/health.h"
+#include "server/names.h"
 #include "server/pools.h"
 #include "server/role.h"
 #include "server/state.h"
@@ -25,6 +26,7 @@ struct control {
     struct admin *admin;
     struct pools *pools;
     struct health *health;
+    struct names *names;
     struct watch *bell;
     struct state *state;
     char *next_state_path; // of the generation that comes; NULL: it has none
@@ -89,12 +91,15 @@ int control_run(void *start, int channel_fd) {
                                                 .resolver = role_resolver(c.role),
                                                 .table = scoreboard_table(s->board),
                                                 .pools = c.pools});
+    c.names =
+        names_new(role_loop(c.role), role_resolver(c.role), scoreboard_table(s->board), c.pools);
     c.bell = loop_watch_fd(role_loop(c.role), scoreboard_bell(s->board), on_bell, &c);
     timer_init(&c.rotate, role_loop(c.role), rotate_tickets, &c);
     timer_set(&c.rotate, ROTATE_TICKETS_MS);
     role_run(c.role);
     timer_fini(&c.rotate);
     loop_unwatch(c.bell);
+    names_free(c.names);
     health_free(c.health);
     role_free(c.role);
     pools_free(c.pools);
@@ -163,6 +168,7 @@ static void on_switch(void *arg, struct generation *g) {
     }
     text_fini(&problems);
     health_follow(c->health, g);
+    names_follow(c->names, g->config);
 }
 
 static void on_bell(void *arg) {

@@ -19,6 +19,7 @@ static struct table_entry *find_old(struct pools *p, const char *text, size_t ne
 static void follow_file(struct table_entry *e, const struct table_settings *file);
 static void forget_health(struct draft *d);
 static void keep_added(struct pools *p, const struct pool *pool);
+static bool find_via(const struct draft *d, size_t count, uint32_t via);
 static bool put_in_force(struct pools *p, struct table_pool *shared);
 static void forget_others(struct pools *p, const struct table_pool **now, size_t count);
 static bool is_among(const struct table_pool *p, const struct table_pool *const *list,
@@ -81,6 +82,16 @@ bool pools_set_health(struct pools *p, struct slice pool, const struct pools_fin
     return put_in_force(p, table_add_pool(p->writer, pool));
 }
 
+bool pools_put(struct pools *p, struct slice pool, const struct table_entry *entries,
+               size_t count) {
+    const struct table_entry *old;
+    CHECK(count <= TABLE_LIST_MAX);
+    pools_read(p, pool, &old);
+    memcpy(p->new.entries, entries, count * sizeof *entries);
+    p->new.count = count;
+    return put_in_force(p, table_add_pool(p->writer, pool));
+}
+
 static void apply(struct table_entry *e, const struct pools_finding *f) {
     if (e->health != f->health) e->since = (uint32_t)time(NULL);
     e->health = f->health;
@@ -138,6 +149,7 @@ static bool merge_member(struct pools *p, const struct member_conf *m, size_t ne
     if (p->new.count == TABLE_LIST_MAX) return false;
     if (old) {
         *e = *old;
+        if (m->resolve == RESOLVE_ONE || e->origin == ORIGIN_NAME) e->via = 0;
         follow_file(e, &m->settings);
     } else {
         uint32_t slot;
@@ -159,13 +171,17 @@ static struct table_entry *find_old(struct pools *p, const char *text, size_t ne
 }
 
 static void follow_file(struct table_entry *e, const struct table_settings *file) {
-    bool is_new_in_file = e->origin == ORIGIN_API;
-    if (is_new_in_file || file->weight != e->file.weight) e->live.weight = file->weight;
-    if (is_new_in_file || file->tier != e->file.tier) e->live.tier = file->tier;
-    if (is_new_in_file || file->max_connections != e->file.max_connections)
-        e->live.max_connections = file->max_connections;
+    if (e->origin != ORIGIN_FILE) e->live = *file;
+    pools_follow_settings(e, file);
     e->origin = ORIGIN_FILE;
-    e->file = *file;
+}
+
+void pools_follow_settings(struct table_entry *e, const struct table_settings *now) {
+    if (now->weight != e->file.weight) e->live.weight = now->weight;
+    if (now->tier != e->file.tier) e->live.tier = now->tier;
+    if (now->max_connections != e->file.max_connections)
+        e->live.max_connections = now->max_connections;
+    e->file = *now;
 }
 
 // Nobody would ever find out that a member is well again.
@@ -177,16 +193,24 @@ static void forget_health(struct draft *d) {
     }
 }
 
-// Those that came by edits, where the file does not name them by now.
+// Those that came by edits, and those that a name of the file stands for, where the file does not name them by now.
 static void keep_added(struct pools *p, const struct pool *pool) {
     size_t from_file = p->new.count;
-    for (size_t i = 0; pool->is_live && i < p->old.count; i++) {
+    for (size_t i = 0; i < p->old.count; i++) {
         const struct table_entry *e = &p->old.entries[i];
-        bool is_there = e->origin != ORIGIN_API;
-        for (size_t k = 0; !is_there && k < from_file; k++)
-            is_there = p->new.entries[k].slot == e->slot;
-        if (!is_there && p->new.count < TABLE_LIST_MAX) p->new.entries[p->new.count++] = *e;
+        bool is_wanted = (e->origin == ORIGIN_API && pool->is_live) ||
+                         (e->origin == ORIGIN_NAME && find_via(&p->new, from_file, e->via));
+        for (size_t k = 0; is_wanted && k < from_file; k++)
+            is_wanted = p->new.entries[k].slot != e->slot;
+        if (is_wanted && p->new.count < TABLE_LIST_MAX) p->new.entries[p->new.count++] = *e;
     }
+}
+
+// Is the name still there that it came from?
+static bool find_via(const struct draft *d, size_t count, uint32_t via) {
+    for (size_t i = 0; i < count; i++)
+        if (d->entries[i].via == via && d->entries[i].slot + 1 == via) return true;
+    return false;
 }
 
 static bool put_in_force(struct pools *p, struct table_pool *shared) {

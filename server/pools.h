@@ -28,6 +28,10 @@ bool pools_set_health(struct pools *p, struct slice pool, const struct pools_fin
                       size_t count);
 // The members of a pool as they are in force; valid until the next call of any function here.
 size_t pools_read(struct pools *p, struct slice pool, const struct table_entry **at);
+// Puts a whole list in force. False: there is no room.
+bool pools_put(struct pools *p, struct slice pool, const struct table_entry *entries, size_t count);
+// What the file, or a name server, has changed of a member wins; the rest keeps its live value.
+void pools_follow_settings(struct table_entry *e, const struct table_settings *now);
 struct table_writer *pools_writer(struct pools *p);
 // Edits are saved there (borrowed; server/state.h) from now on, and the next merge begins with what it has loaded.
 struct state;

@@ -180,6 +180,8 @@ static void build(struct role *r, unsigned number) {
 static void switch_over(struct role *r, unsigned number) {
     if (r->is_draining || !r->next || !delivery_is_built(r->next, number)) return;
     struct generation *g = delivery_generation(r->next);
+    if (!resolver_use_servers(r->resolver, g->config->resolver))
+        log_error("the name servers \"%s\" cannot be used", g->config->resolver);
     if (r->conf.on_switch) r->conf.on_switch(r->conf.on_switch_arg, g);
     config_attach(g->config, scoreboard_table(r->conf.board),
                   scoreboard_table_row(r->conf.board, r->conf.row));

@@ -102,7 +102,7 @@ class Connection:
 class Backend:
     """Listens from the start. tls: a PEM file with key and certificate. path: a unix socket instead of a port."""
 
-    def __init__(self, handler, tls=None, path=None, port=0):
+    def __init__(self, handler, tls=None, path=None, port=0, host="127.0.0.1"):
         self.handler, self.requests, self.connections = handler, [], 0
         self.lock, self.open, self.is_stopping = threading.Lock(), set(), False
         self.errors = []
@@ -110,10 +110,10 @@ class Backend:
         if tls:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.tls.load_cert_chain(tls)
-        self.listen(path, port)
+        self.listen(path, host, port)
         threading.Thread(target=self.accept, daemon=True).start()
 
-    def listen(self, path, port):
+    def listen(self, path, host, port):
         if path:
             self.listener = socket.socket(socket.AF_UNIX)
             self.listener.bind(path)
@@ -122,9 +122,9 @@ class Backend:
         else:
             self.listener = socket.socket()
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.listener.bind(("127.0.0.1", port))
+            self.listener.bind((host, port))
             self.port = self.listener.getsockname()[1]
-            self.address = ("https://" if self.tls else "") + f"127.0.0.1:{self.port}"
+            self.address = ("https://" if self.tls else "") + f"{host}:{self.port}"
         self.listener.listen(1024)
 
     def accept(self):

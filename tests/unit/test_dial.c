@@ -111,7 +111,7 @@ static void start_server(void) {
     getsockname(server.fd, (struct sockaddr *)&at, &len);
     server.watch = loop_watch_fd(loop, server.fd, answer_question, NULL);
     snprintf(text, sizeof(text), "127.0.0.1:%d", ntohs(at.sin_port));
-    assert_true(resolver_use_server(resolver, text));
+    assert_true(resolver_use_servers(resolver, text));
 }
 
 static int set_up(void **state) {
