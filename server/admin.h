@@ -23,6 +23,8 @@ struct admin_calls {
     struct state *state;
     const struct generation *(*generation)(void *arg); // in use now
     void (*add_metrics)(void *arg, struct text *out);  // of the members of pools
+    // Why a member is in the state that it is in; false: there is nothing to say.
+    bool (*describe_member)(void *arg, uint32_t slot, struct text *out);
     bool (*ask_reload)(void *arg,
                        unsigned request); // admin_reload_ended() follows; false: it cannot be asked
     void *arg;

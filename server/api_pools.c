@@ -11,13 +11,14 @@
 
 // GET: what there is. `after` and `limit` of the list of pools page through it.
 
-enum { PAGE_MOST = 10000, PAGE_USUAL = 1000 };
+enum { PAGE_MOST = 10000, PAGE_USUAL = 1000, REASON_MAX = 1024 };
 
 static bool read_query(struct api_call *c, size_t *after, size_t *limit, bool *has_all);
 static bool is_named(const struct pool *p);
 static json_t *summary_json(struct api_call *c, const struct pool *p);
 static void count_members(struct api_call *c, const struct table_entry *entries, size_t count,
                           json_t *out);
+static json_t *reason_json(struct api_call *c, const struct table_entry *e);
 static json_t *settings_json(const struct table_settings *s);
 
 void api_list_pools(struct api_call *c) {
@@ -142,9 +143,19 @@ json_t *api_member_json(struct api_call *c, const struct table_entry *e) {
     json_object_set_new(j, "wish", json_string(wish_name(e->wish)));
     json_object_set_new(j, "health", json_string(HEALTH[e->health]));
     json_object_set_new(j, "since", json_integer(e->since));
+    json_object_set_new(j, "reason", reason_json(c, e));
     json_object_set_new(j, "weight_now", json_integer(e->weight));
     json_object_set_new(j, "in_flight", json_integer(in_flight));
     json_object_set_new(j, "file", has_file ? settings_json(&e->file) : json_null());
+    return j;
+}
+
+static json_t *reason_json(struct api_call *c, const struct table_entry *e) {
+    struct text reason;
+    text_init(&reason, REASON_MAX);
+    bool has_one = c->conf->describe_member(c->conf->arg, e->slot, &reason);
+    json_t *j = has_one ? api_text_json(text_slice(&reason)) : json_null();
+    text_fini(&reason);
     return j;
 }
 

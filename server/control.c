@@ -54,6 +54,11 @@ static void add_metrics(void *arg, struct text *out) {
     health_write_metrics(c->health, out);
 }
 
+static bool describe_member(void *arg, uint32_t slot, struct text *out) {
+    const struct control *c = arg;
+    return health_describe(c->health, slot, out);
+}
+
 static bool ask_reload(void *arg, unsigned request) {
     struct control *c = arg;
     struct channel *up = role_channel(c->role);
@@ -68,6 +73,7 @@ int control_run(void *start, int channel_fd) {
                                 .state = c.state,
                                 .generation = generation_of,
                                 .add_metrics = add_metrics,
+                                .describe_member = describe_member,
                                 .ask_reload = ask_reload,
                                 .arg = &c};
     admin.pools = c.pools = pools_new(scoreboard_table(s->board));

@@ -25,10 +25,9 @@ void health_follow(struct health *h, struct generation *g);
 // After workers have counted faults (table_note_fault).
 void health_look(struct health *h);
 
-// One line about a member ("down for 12 s: GET /healthz answered 500; next check in 3 s"), without its end. False: nobody looks
-// after it. `pool` is the pool's name in the table.
-bool health_describe(const struct health *h, struct slice pool, struct slice address,
-                     struct text *out);
+// Why the member of a slot is as it is, and what comes next: "GET /healthz answered 500, 2 s ago (1 of 2); next check in 3 s". False:
+// there is nothing to say.
+bool health_describe(const struct health *h, uint32_t slot, struct text *out);
 // rsp_member_up of the members that are looked after, at most METRIC_MEMBERS_MAX of them.
 enum { METRIC_MEMBERS_MAX = 5000 };
 void health_write_metrics(const struct health *h, struct text *out);

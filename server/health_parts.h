@@ -24,8 +24,8 @@ struct watched {
     struct check_record check;
     struct fault_record faults;
     uint32_t faults_seen[FAULT_COUNT];
-    enum table_fault last_fault;
-    uint64_t warm_since_ms; // it starts slowly, since then; 0: it does not
+    enum table_fault last_fault; // FAULT_COUNT: none that this process saw
+    uint64_t warm_since_ms;      // it starts slowly, since then; 0: it does not
     struct timer next_check;
     struct timer
         next_turn; // the end of an ejection or a step of a slow start, whichever comes first
@@ -71,6 +71,7 @@ void watched_follow(struct watched *w, const struct table_entry *e);
 void watched_change_check(struct watched *w, const struct pool *old, const struct pool *new);
 void watched_count_faults(struct watched *w);
 void watched_readmit(struct watched *w, const char *why);
+const char *watched_fault_text(const struct watched *w); // its last fault, in words
 struct pools_finding watched_finding(const struct watched *w);
 // Is it one of those that take requests if they are well; and is it out now, ejected or down?
 bool watched_is_wanted(const struct watched *w);

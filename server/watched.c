@@ -36,6 +36,7 @@ struct watched *watched_new(struct watched_pool *p, struct health *h, struct sli
     CHECK(w);
     *w = (struct watched){.health = h, .pool = p, .entry = *e};
     w->member = member_new(text, NULL, NULL);
+    w->last_fault = FAULT_COUNT;
     timer_init(&w->next_check, h->conf.loop, want_check, w);
     timer_init(&w->next_turn, h->conf.loop, on_turn, w);
     for (int i = 0; i < FAULT_COUNT; i++)
@@ -283,12 +284,16 @@ void watched_count_faults(struct watched *w) {
     if (fault_record_count(&w->faults, conf, faults, clock_ms())) eject(w);
 }
 
-static const char *const FAULTS[] = {
-    [FAULT_CONNECT] = "it could not be connected to",
-    [FAULT_CUT] = "it ended the connection, or sent no HTTP, before its answer was whole",
-    [FAULT_LATE] = "it did not answer in time",
-    [FAULT_STATUS] = "it answered a status that counts",
-};
+const char *watched_fault_text(const struct watched *w) {
+    static const char *const FAULTS[] = {
+        [FAULT_CONNECT] = "it could not be connected to",
+        [FAULT_CUT] = "it ended the connection, or sent no HTTP, before its answer was whole",
+        [FAULT_LATE] = "it did not answer in time",
+        [FAULT_STATUS] = "it answered a status that counts",
+        [FAULT_COUNT] = "by the control before this one",
+    };
+    return FAULTS[w->last_fault];
+}
 
 static void eject(struct watched *w) {
     const struct passive_conf *conf = &w->pool->pool->passive;
@@ -313,7 +318,7 @@ static void eject(struct watched *w) {
                  "pool \"%s\": %s is ejected for %llu ms (time %u) after %u failures: %s",
                  quoted_pool(w), w->member->text,
                  (unsigned long long)(w->faults.until_ms - clock_ms()), w->faults.ejections, recent,
-                 FAULTS[w->last_fault]);
+                 watched_fault_text(w));
     plan_turn(w);
     note_change(w);
 }

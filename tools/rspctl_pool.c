@@ -118,6 +118,7 @@ static void show_member(const json_t *m, int width) {
     if (number_of(m, "max_connections") > 0)
         printf("  max_connections=%lld", number_of(m, "max_connections"));
     putchar('\n');
+    if (json_is_string(json_object_get(m, "reason"))) printf("  %s\n", text_of(m, "reason"));
 }
 
 // --- live against file ---

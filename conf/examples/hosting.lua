@@ -2,7 +2,7 @@
 local apps = pool "apps" {
   "10.2.0.11:8000", "10.2.0.12:8000", "10.2.0.13:8000",
   { "10.2.0.14:8000", weight = 2 },          -- a larger machine takes twice as many domains
-  balance = "hash", key = "{host}",
+  balance = "hash", key = "{host}", health = { tcp = true, every = "2s" },
 }
 site "www.pythonanywhere.example" {
   paths = {                    -- a reload must reach the server that runs the domain named in its path

@@ -104,6 +104,9 @@ class HealthTest(SystemTest):
         wait_until(lambda: self.metrics(rsp).get(getattr(member, "address", member)) == int(is_up), seconds,
                    f"{'up' if is_up else 'down'}: {rsp.errors()[-1500:]}")
 
+    def pool_shown(self, rsp):
+        return subprocess.run([program("rspctl"), "-s", rsp.path("admin.sock"), "pool", "web"], capture_output=True, text=True, timeout=30).stdout
+
     def lines(self, rsp, text):
         return [line for line in rsp.errors().splitlines() if text in line]
 
@@ -147,6 +150,9 @@ class Checks(HealthTest):
         self.assertIn("Connection refused", self.lines(rsp, "127.0.0.1:1 is down")[0])
         self.assertIn('answered 200 without "well with two" in it', self.lines(rsp, f"{one.address} is down")[0])
         self.assertIn(("Host", "check.example"), two.fields)
+        shown = self.pool_shown(rsp)
+        self.assertRegex(shown, r"127\.0\.0\.1:1 .* down .*\n  Connection refused, \d+ s ago; (next check in \d+ s|a check is under way)")
+        self.assertRegex(shown, re.escape(two.address) + r" .* up .*\n  GET /healthz answered 200, \d+ s ago; ")
 
     def test_statuses_are_chosen_and_tcp_is_enough(self):
         one, two = self.two()
@@ -213,7 +219,7 @@ class Ejection(HealthTest):
     def test_a_member_that_fails_requests_is_ejected_and_comes_back_later_each_time(self):
         one, two = self.two()
         rsp = self.rsp(self.pool((one, two), self.PASSIVE, ', timeout = { first_byte = "200ms" }'), workers=2)
-        for time_, how in enumerate(("answers_500", "resets", "is_silent", "sends_garbage"), 1):
+        for how in ("answers_500", "resets", "is_silent", "sends_garbage"):
             with self.subTest(how):
                 one.request = how
                 statuses = []
@@ -234,7 +240,7 @@ class Ejection(HealthTest):
     def test_one_alone_is_never_ejected_and_never_more_than_half(self):
         patients = [Patient(self, str(i)) for i in range(3)]
         alone = Patient(self, "alone")
-        routes = self.pool(patients, self.PASSIVE) + f'\nsite "alone.example" {{ to = pool "alone" {{ "{alone.address}", {self.PASSIVE} }} }}'
+        routes = self.pool(patients, self.PASSIVE.replace("800ms", "30s")) + f'\nsite "alone.example" {{ to = pool "alone" {{ "{alone.address}", {self.PASSIVE} }} }}'
         rsp = self.rsp(routes)
         for p in patients + [alone]:
             p.request = "answers_500"
@@ -244,6 +250,7 @@ class Ejection(HealthTest):
         wait_until(lambda: self.lines(rsp, "half of the pool is out already"), 10, "said")
         self.assertEqual(len(set(re.findall(r"(127\S+) is ejected", rsp.errors()))), 1, rsp.errors())
         self.assertNotIn(alone.address + " is ejected", rsp.errors())
+        self.assertRegex(self.pool_shown(rsp), r" ejected .*\n  ejected for \d+ s more \(time 1\): it answered a status that counts\n")
 
     def test_where_there_are_checks_an_ejected_member_waits_for_a_good_one(self):
         one, two = self.two()
