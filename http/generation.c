@@ -90,7 +90,7 @@ static bool build_tls(struct generation *g, const struct files *old, void *ticke
 static const struct listen_conf *tls_listener(const struct config *c) {
     for (size_t i = 0; i < c->listen_count; i++)
         if (c->listens[i].is_tls) return &c->listens[i];
-    return NULL;
+    return c->admin.remote;
 }
 
 // --- as a client of backends ---

@@ -30,6 +30,7 @@ void loader_finish(struct loader *l) {
     if (l->listens.count == 0 && l->site_count == 0 && conf_error_count(l->conf) == 0)
         conf_error(l->conf, &file, "declares neither listen nor site: it would serve nothing");
     loader_finish_client_rules(l);
+    loader_finish_admin(l);
     if (l->listens.count == 0) add_default_listen(l);
     struct config *c = l->config;
     c->listen_count = l->listens.count;

@@ -57,4 +57,11 @@ struct admin_conf {
     struct place place;
     char *socket; // path of the unix socket, or NULL
     char *state;  // path of the state file, or NULL
+    char *listen, *token_file;
+    char *token; // what token_file has
+    // What control accepts on. The API by network (NULL: it is not wanted) comes before the unix socket, whose address only the
+    // supervisor knows.
+    struct listen_conf listens[2];
+    size_t listen_count;
+    const struct listen_conf *remote;
 };

@@ -65,6 +65,9 @@ int word_include(struct lua_State *L);
 // A relative name of a file stands beside the route file that names it.
 char *loader_beside(struct loader *l, const char *name);
 int word_require(struct lua_State *L);
+// admin.c: what `admin` says of the API by network; and, when all is read, what control accepts on.
+void loader_read_remote(struct loader *l, const struct conf_spot *at);
+void loader_finish_admin(struct loader *l);
 // client_rules.c: when the sites are all there, makes l->config->client_rules and points each site to its own.
 void loader_finish_client_rules(struct loader *l);
 // A folder for `require` (conf_each_fn; arg is the loader).

@@ -260,6 +260,7 @@ static int word_admin(lua_State *L) {
     admin->place = place_of(&l->admin);
     if (admin->socket) admin->socket = loader_beside(l, admin->socket);
     if (admin->state) admin->state = loader_beside(l, admin->state);
+    loader_read_remote(l, &l->admin);
     return 0;
 }
 

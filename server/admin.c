@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "core/check.h"
+#include "core/log.h"
+#include "http/message/field.h"
 #include "routing/decide.h"
 #include "server/admin_pages.h"
 #include "server/api.h"
@@ -34,6 +36,8 @@ struct page {
 };
 
 static page_fn give_status, give_metrics, begin_reload, give_explanation;
+static bool may_ask(const struct admin *a, const struct local_request *request);
+static bool is_same(struct slice a, struct slice b);
 static void say(struct local_reply *r, int status, const char *words);
 static void forget(void *waiting);
 static void give_end(const struct waiting *w, int exit_status, struct slice lines);
@@ -59,6 +63,11 @@ void admin_free(struct admin *a) {
 
 void admin_answer(void *arg, const struct local_request *request, struct local_reply *r,
                   void (**cancel)(void *reply_arg), void **cancel_arg) {
+    if (!may_ask(arg, request)) {
+        local_set_field(r, "WWW-Authenticate", SLICE("Bearer"));
+        api_refuse_plainly(r, 401, "by network, this needs the token: Authorization: Bearer ...");
+        return;
+    }
     for (size_t i = 0; i < sizeof PAGES / sizeof PAGES[0]; i++) {
         if (!slice_equals(request->path, slice_of(PAGES[i].path))) continue;
         if (slice_equals(request->method, slice_of(PAGES[i].method)))
@@ -69,6 +78,29 @@ void admin_answer(void *arg, const struct local_request *request, struct local_r
     }
     if (!api_answer(&((struct admin *)arg)->conf, request, r))
         api_refuse_plainly(r, 404, "there is no such page (see rsp-api(7))");
+}
+
+// The unix socket goes by its mode.
+static bool may_ask(const struct admin *a, const struct local_request *request) {
+    if (!request->listen->is_tls) return true;
+    const char *token = a->conf.generation(a->conf.arg)->config->admin.token;
+    const struct field *f = fields_find(request->fields, FIELD_AUTHORIZATION);
+    struct slice given = f ? f->value : (struct slice){0};
+    bool is_bearer = given.len > 7 && strncasecmp(given.at, "Bearer ", 7) == 0;
+    if (token && is_bearer && is_same(slice_trim(slice_skip(given, 7)), slice_of(token)))
+        return true;
+    char who[API_WHO_MAX];
+    log_repeated(LOG_LEVEL_WARN, "admin token", "%s: the admin API was asked without its token",
+                 address_format_ip(request->client, who));
+    return false;
+}
+
+// Takes as long wherever the first difference is.
+static bool is_same(struct slice a, struct slice b) {
+    unsigned char differs = 0;
+    if (a.len != b.len) return false;
+    for (size_t i = 0; i < a.len; i++) differs |= (unsigned char)(a.at[i] ^ b.at[i]);
+    return differs == 0;
 }
 
 static void say(struct local_reply *r, int status, const char *words) {

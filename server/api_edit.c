@@ -9,7 +9,7 @@
 
 // PATCH, PUT and DELETE: what is sent becomes the changes of one edit.
 
-#define MEMBER_SETTING(name, most) "|" #name
+#define MEMBER_SETTING(name, member, most) "|" #name
 static const char EDIT_KEYS[] = "do|address|wish"
 #include "server/member_settings.def"
     ;

@@ -115,21 +115,9 @@ int control_run(void *start, int channel_fd) {
     return 0;
 }
 
-// The admin socket, if there is one. What it serves is ours, so the limits are not the route file's.
 static size_t listens_of(const struct generation *g, const struct listen_conf **at) {
-    static char name[] = "the admin socket";
-    static const struct listen_conf ADMIN = {.text = name,
-                                             .head_ms = 10000,
-                                             .keepalive_ms = 10000,
-                                             .handshake_ms = 10000,
-                                             .keepalive_requests = 10000,
-                                             .line_bytes = 8192,
-                                             .head_bytes = 16384,
-                                             .field_count = 50,
-                                             .max_connections = 256};
-    (void)g;
-    *at = &ADMIN;
-    return 1;
+    *at = g->config->admin.listens;
+    return g->config->admin.listen_count;
 }
 
 static void on_order(void *arg, enum order_type type, struct order order, struct slice text,

@@ -16,9 +16,10 @@
 #include "core/check.h"
 #include "core/listener.h"
 #include "core/log.h"
+#include "server/edition_parts.h"
 #include "server/log_files.h"
 
-enum { BACKLOG = 4096, ADMIN_MODE = 0660 };
+enum { ADMIN_MODE = 0660 };
 
 static bool loses_all_certificates(const struct generation *g, const struct generation *old,
                                    struct text *errors);
@@ -26,15 +27,10 @@ static bool pack(struct edition *e, struct text *errors);
 static bool open_listeners(struct edition *e, const struct edition *old, struct text *errors);
 static int open_listener(const struct listen_conf *l, const struct edition *old,
                          struct text *errors);
-static bool open_admin(struct edition *e, const struct edition_conf *conf, struct text *errors);
-static bool admin_address(const char *path, struct address *out, char *why, size_t why_max);
-static bool open_state(struct edition *e, struct text *errors);
 static bool check_sockets(const struct config *c, struct text *errors);
-static void say_admin(const struct admin_conf *admin, const char *why, struct text *errors);
 static bool has_user(const struct config *c, struct text *errors);
 static bool group_of(const struct listen_conf *l, gid_t *gid, struct text *errors);
 static void permit(const char *path, mode_t mode, gid_t gid);
-static int copy_of(int fd);
 static void remove_path(const struct address *a);
 static bool has_address(const struct edition *e, const struct address *a);
 static void close_fd(int fd);
@@ -60,11 +56,12 @@ enum edition_result edition_new(const struct edition_conf *conf, struct edition 
     *e = (struct edition){.generation = g,
                           .packed_fd = -1,
                           .admin_fd = -1,
+                          .remote_fd = -1,
                           .state.folder_fd = -1,
                           .access_fd = -1,
                           .error_fd = -1};
     if (!has_user(g->config, errors) || !pack(e, errors) || !open_listeners(e, conf->old, errors) ||
-        !open_admin(e, conf, errors) || !open_state(e, errors) ||
+        !edition_open_admin(e, conf, errors) ||
         !log_files_open(&g->config->log, &e->access_fd, &e->error_fd, errors)) {
         edition_free(e, conf->old);
         return EDITION_FAILED;
@@ -77,7 +74,7 @@ enum edition_result edition_check(const struct generation *g, struct text *error
     const struct config *c = g->config;
     bool is_good = has_user(c, errors);
     is_good = check_sockets(c, errors) && is_good;
-    is_good = state_folder_check(&c->admin, c->user, errors) && is_good;
+    is_good = edition_check_admin(c, errors) && is_good;
     return log_files_check(&g->config->log, errors) && is_good ? EDITION_GOOD : EDITION_FAILED;
 }
 
@@ -131,9 +128,10 @@ static int open_listener(const struct listen_conf *l, const struct edition *old,
     if (!group_of(l, &gid, errors)) return -1;
     const struct config *c = old ? old->generation->config : NULL;
     for (size_t i = 0; c && i < c->listen_count; i++)
-        if (address_equals(&c->listens[i].address, &l->address)) return copy_of(old->listen_fds[i]);
+        if (address_equals(&c->listens[i].address, &l->address))
+            return edition_copy_fd(old->listen_fds[i]);
     char why[256];
-    int fd = listener_open(&l->address, BACKLOG, why, sizeof why);
+    int fd = listener_open(&l->address, EDITION_BACKLOG, why, sizeof why);
     if (fd < 0) text_printf(errors, "%s:%d: %s\n", l->place.file, l->place.line, why);
     return fd;
 }
@@ -167,62 +165,10 @@ static void permit(const char *path, mode_t mode, gid_t gid) {
         log_error("%s: nobody else may connect: %s", path, strerror(errno));
 }
 
-// Only a path that the route file names must work: there may be several rsp on one machine.
-static bool open_admin(struct edition *e, const struct edition_conf *conf, struct text *errors) {
-    const char *named = e->generation->config->admin.socket;
-    const char *path = named ? named : conf->default_admin;
-    char why[256];
-    if (!path) return true;
-    bool is_there = conf->old && conf->old->admin_path && strcmp(conf->old->admin_path, path) == 0;
-    struct address a;
-    if (is_there)
-        e->admin_fd = copy_of(conf->old->admin_fd);
-    else if (admin_address(path, &a, why, sizeof why))
-        e->admin_fd = listener_open(&a, BACKLOG, why, sizeof why);
-    if (e->admin_fd < 0 && named) {
-        say_admin(&e->generation->config->admin, why, errors);
-        return false;
-    }
-    if (e->admin_fd < 0) {
-        log_warn("there is no admin socket: %s", why);
-        return true;
-    }
-    e->admin_path = strdup(path);
-    CHECK(e->admin_path);
-    return true;
-}
-
-static bool admin_address(const char *path, struct address *out, char *why, size_t why_max) {
-    char text[ADDRESS_TEXT_MAX];
-    int n = snprintf(text, sizeof text, "unix:%s", path);
-    if (n < (int)sizeof text && address_parse(slice_of(text), out)) return true;
-    snprintf(why, why_max, "%s: no path of a socket, or too long for one", path);
-    return false;
-}
-
-static void say_admin(const struct admin_conf *admin, const char *why, struct text *errors) {
-    text_printf(errors, "%s:%d: admin: socket: %s\n", admin->place.file, admin->place.line, why);
-}
-
-static bool open_state(struct edition *e, struct text *errors) {
-    const struct config *c = e->generation->config;
-    if (!state_folder_open(&c->admin, c->user, &e->state, errors)) return false;
-    for (size_t i = 0; i < c->pool_count && !e->state.path; i++) {
-        if (!c->pools[i]->is_live) continue;
-        log_warn(
-            "%s:%d: pool \"%s\" is live, but no state file is named (admin { state = ... }): edits "
-            "last only as long as rsp runs",
-            c->pools[i]->place.file, c->pools[i]->place.line, c->pools[i]->name);
-        break;
-    }
-    return true;
-}
-
 static bool check_sockets(const struct config *c, struct text *errors) {
     bool is_good = true;
     char why[256];
     gid_t gid;
-    struct address a;
     for (size_t i = 0; i < c->listen_count; i++) {
         const struct listen_conf *l = &c->listens[i];
         if (!listener_check(&l->address, why, sizeof why)) {
@@ -231,12 +177,7 @@ static bool check_sockets(const struct config *c, struct text *errors) {
         }
         is_good = group_of(l, &gid, errors) && is_good;
     }
-    const char *admin = c->admin.socket;
-    if (!admin ||
-        (admin_address(admin, &a, why, sizeof why) && listener_check(&a, why, sizeof why)))
-        return is_good;
-    say_admin(&c->admin, why, errors);
-    return false;
+    return is_good;
 }
 
 // --- logs ---
@@ -269,16 +210,13 @@ bool edition_send(const struct edition *e, struct channel *to, bool is_control) 
     const struct config *c = e->generation->config;
     struct order order = {.number = e->generation->number};
     if (!order_send(to, ORDER_LOAD, order, slice_of(c->path), &e->packed_fd, 1)) return false;
-    size_t count = is_control ? (e->admin_fd >= 0 ? 1 : 0) : c->listen_count;
-    const int *fds = is_control ? &e->admin_fd : e->listen_fds;
-    for (size_t i = 0; i < count; i++) {
+    if (is_control) return edition_send_admin(e, to);
+    for (size_t i = 0; i < c->listen_count; i++) {
         order.value = (unsigned)i;
-        if (!order_send(to, ORDER_LISTENER, order, (struct slice){0}, &fds[i], 1)) return false;
+        if (!order_send(to, ORDER_LISTENER, order, (struct slice){0}, &e->listen_fds[i], 1))
+            return false;
     }
     order.value = 0;
-    if (is_control && !order_send(to, ORDER_STATE, order, slice_of(e->state.path),
-                                  &e->state.folder_fd, e->state.path ? 1 : 0))
-        return false;
     return order_send(to, ORDER_BUILD, order, (struct slice){0}, NULL, 0);
 }
 
@@ -299,6 +237,7 @@ void edition_free(struct edition *e, const struct edition *kept) {
     free(e->admin_path);
     free(e->listen_fds);
     close_fd(e->admin_fd);
+    close_fd(e->remote_fd);
     state_folder_close(&e->state);
     close_fd(e->packed_fd);
     close_fd(e->access_fd);
@@ -317,10 +256,6 @@ static bool has_address(const struct edition *e, const struct address *a) {
 // Nobody listens on it any more.
 static void remove_path(const struct address *a) {
     if (has_path(a)) unlink(a->local.sun_path);
-}
-
-static int copy_of(int fd) {
-    return fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
 static void close_fd(int fd) {

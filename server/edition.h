@@ -15,6 +15,7 @@ struct edition {
     int *listen_fds;  // in the order of config->listens
     char *admin_path; // of the unix socket of control; NULL: none
     int admin_fd;     // -1: none
+    int remote_fd;    // of the admin API by network; -1: none
     struct state_place state;
     int access_fd; // -1: off
     int error_fd;  // never -1

@@ -63,7 +63,7 @@ static const struct {
     size_t offset;
     uint32_t most;
 } settings[] = {
-#define MEMBER_SETTING(name, most) {#name, offsetof(struct table_settings, name), most},
+#define MEMBER_SETTING(name, member, most) {#name, offsetof(struct table_settings, member), most},
 #include "server/member_settings.def"
 #undef MEMBER_SETTING
 };

@@ -16,7 +16,7 @@ enum change_kind {
 };
 
 enum member_setting {
-#define MEMBER_SETTING(name, most) MEMBER_##name,
+#define MEMBER_SETTING(name, member, most) MEMBER_##name,
 #include "server/member_settings.def"
 #undef MEMBER_SETTING
     MEMBER_SETTINGS_COUNT

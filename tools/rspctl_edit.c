@@ -70,11 +70,11 @@ static bool read_words(const struct call *c, json_t *settings, json_t *addresses
     return true;
 }
 
-// "weight=2"; "weight=file" goes back to the route file's; "backup" is tier=1.
+// "weight=2"; "weight=file" goes back to the route file's; "backup" is priority=1.
 static bool read_setting(const char *word, json_t *settings) {
     const char *value = strchr(word, '=');
     char name[32], *end;
-    if (!value) return json_object_set_new(settings, "tier", json_integer(1)) == 0;
+    if (!value) return json_object_set_new(settings, "priority", json_integer(1)) == 0;
     snprintf(name, sizeof name, "%.*s", (int)(value - word), word);
     if (strcmp(value + 1, "file") == 0)
         return json_object_set_new(settings, name, json_null()) == 0;

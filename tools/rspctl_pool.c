@@ -106,7 +106,7 @@ static int width_of(const json_t *members) {
 static void show_member(const json_t *m, int width) {
     char weights[32], age[AGE_MAX];
     const json_t *file = json_object_get(m, "file");
-    long long weight = number_of(m, "weight"), tier = number_of(m, "tier");
+    long long weight = number_of(m, "weight"), tier = number_of(m, "priority");
     if (json_is_object(file))
         snprintf(weights, sizeof weights, "%lld/%lld", weight, number_of(file, "weight"));
     else
@@ -114,7 +114,7 @@ static void show_member(const json_t *m, int width) {
     printf("%-*s %-6s %-8s %-8s %-8s %-11s %10lld", width, text_of(m, "address"),
            text_of(m, "origin"), text_of(m, "wish"), text_of(m, "health"),
            age_of(number_of(m, "since"), age), weights, number_of(m, "in_flight"));
-    if (tier > 0) printf(tier == 1 ? "  backup" : "  tier=%lld", tier);
+    if (tier > 0) printf(tier == 1 ? "  backup" : "  priority=%lld", tier);
     if (number_of(m, "max_connections") > 0)
         printf("  max_connections=%lld", number_of(m, "max_connections"));
     putchar('\n');

@@ -14,6 +14,7 @@ import tempfile
 import urllib.parse
 
 from harness import can_connect, free_port, program, wait_until
+from wire import client_tls
 
 MEMBERS = "/v1/pools/{}/members/{}"
 
@@ -29,6 +30,11 @@ class OverUnix(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+class OverNetwork(http.client.HTTPSConnection):
+    def __init__(self, port):
+        super().__init__("127.0.0.1", port, context=client_tls(), timeout=30)
+
+
 class Reply:
     def __init__(self, status, fields, body):
         self.status, self.fields, self.body = status, fields, body
@@ -39,13 +45,17 @@ class Reply:
 class Admin:
     """Asks over one kept connection; a new one when that has ended."""
 
-    def __init__(self, path):
-        self.path, self.connection = path, None
+    def __init__(self, path, token=None):
+        """path: of the unix socket, or a port."""
+        self.path, self.token, self.connection = path, token, None
 
     def ask(self, method, path, content=None, **fields):
         """content: what becomes JSON, or bytes as they are."""
         body = content if isinstance(content, (bytes, type(None))) else json.dumps(content).encode()
-        self.connection = self.connection or OverUnix(self.path)
+        if not self.connection:
+            self.connection = OverNetwork(self.path) if isinstance(self.path, int) else OverUnix(self.path)
+        if self.token:
+            fields["Authorization"] = "Bearer " + self.token
         try:
             self.connection.request(method, path, body, {k.replace("_", "-"): v for k, v in fields.items()})
             answer = self.connection.getresponse()

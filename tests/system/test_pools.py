@@ -18,7 +18,7 @@ import time
 import unittest
 
 from admin import Admin, Fleet, member_path, rspctl
-from harness import FULL, ROOT, SystemTest, main, program, require, wait_until
+from harness import FULL, ROOT, SystemTest, free_port, main, program, require, wait_until
 import procfs
 from load import read_wrk
 from wire import Client, get, request
@@ -33,7 +33,8 @@ def hash_pool(*members):
 class PoolTest(SystemTest):
     def pools(self, routes, **options):
         """An rsp with a state file, and who asks it."""
-        rsp = self.rsp(routes, admin='state = "state/state.json"', **options)
+        settings = ['state = "state/state.json"'] + ([options.pop("admin")] if "admin" in options else [])
+        rsp = self.rsp(routes, admin=", ".join(settings), **options)
         admin = Admin(rsp.path("admin.sock"))
         self.addCleanup(admin.close)
         return rsp, admin
@@ -420,6 +421,45 @@ class Clients(PoolTest):
         who = rf'uid {os.geteuid()} pid {os.getpid()}: pool "apps": '
         self.assertRegex(audit[0], who + r"b:1: none -> ready weight 0 -> 3 \(version \d+\)")
         self.assertTrue(any(re.search(who + r"a:1: ready -> removed", line) for line in audit))
+
+
+class Network(PoolTest):
+    TOKEN = "0123456789abcdef0123456789abcdef"
+
+    def test_by_network_it_takes_tls_and_the_token(self):
+        port = free_port()
+        rsp, _ = self.pools(hash_pool("a:1"), tls=True, files={"token": self.TOKEN + "\n"},
+                            admin=f'listen = "127.0.0.1:{port}", token_file = "token"')
+        admin = Admin(port, self.TOKEN)
+        self.addCleanup(admin.close)
+        self.assertEqual(admin.edit("apps", ("add", "b:1")).status, 200)
+        self.assertIn('audit control', rsp.errors())
+        self.assertIn('127.0.0.1 by token: pool "apps": b:1', rsp.errors())
+        for wrong in (None, self.TOKEN[:-1], self.TOKEN[:-1] + "0", self.TOKEN + "0"):
+            other = Admin(port, wrong)
+            self.addCleanup(other.close)
+            reply = other.edit("apps", ("add", "c:1"))
+            self.assertEqual((reply.status, reply.fields["WWW-Authenticate"]), (401, "Bearer"))
+        with Client(port) as plain:
+            plain.send(request("GET", "/v1/pools"))
+            self.assertNotIn(b"apps", plain.read_to_end())
+        self.assertEqual(sorted(admin.members("apps")), ["a:1", "b:1"])
+        rsp.write_routes(hash_pool("a:1"))
+        self.assertEqual(rsp.reload()[0], 0)
+        self.assertEqual(sorted(admin.members("apps")), ["a:1", "b:1"])
+
+    def test_without_a_token_or_with_a_bad_one_it_is_refused(self):
+        rsp, _ = self.pools(hash_pool("a:1"), files={"short": "secret\n", "words": self.TOKEN + " x\n"})
+        for settings, said in (('listen = "127.0.0.1:9443"', "listen needs token_file"),
+                               ('token_file = "short"', "'token_file' is for 'listen'"),
+                               ('listen = "127.0.0.1:9443", token_file = "short"', "needs one word of 32"),
+                               ('listen = "127.0.0.1:9443", token_file = "words"', "needs one word of 32"),
+                               ('listen = "127.0.0.1:9443", token_file = "nowhere"', "No such file"),
+                               ('listen = "unix:/x", token_file = "short"', "is no address to listen on")):
+            rsp.admin_options = settings
+            rsp.write_routes(hash_pool("a:1"))
+            code, out = rsp.reload()
+            self.assertEqual((code, said in out), (1, True), out)
 
 
 if __name__ == "__main__":

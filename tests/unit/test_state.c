@@ -60,7 +60,7 @@ static void edits_survive_a_start(void **state) {
     struct fixture f = load_good(LIVE);
     desk_merge(&d, &f);
     assert_int_equal(desk_edit(&d, &f, "add c:1 weight=5;remove a:1;drain b:1"), EDIT_DONE);
-    assert_int_equal(desk_edit(&d, &f, "add d:1;set b:1 weight=9 max_connections=4 tier=1"),
+    assert_int_equal(desk_edit(&d, &f, "add d:1;set b:1 weight=9 max_connections=4 priority=1"),
                      EDIT_DONE);
     desk_start_anew(&d, &f);
     assert_string_equal(text_string(&d.problems), "");
@@ -136,8 +136,9 @@ static void a_damaged_file_is_reported_with_its_place_and_set_aside(void **state
          "\"wish\": \"gone\", \"live\": {}, \"file\": {}}}}}",
          "wish is not known"},
         {"{\"rsp\": \"state\", \"format\": 1, \"pools\": {\"p\": {\"a:1\": {\"origin\": \"file\", "
-         "\"wish\": \"ready\", \"live\": {\"weight\": 1001, \"tier\": 0, \"max_connections\": 0}, "
-         "\"file\": {\"weight\": 1, \"tier\": 0, \"max_connections\": 0}}}}}",
+         "\"wish\": \"ready\", \"live\": {\"weight\": 1001, \"priority\": 0, \"max_connections\": "
+         "0}, "
+         "\"file\": {\"weight\": 1, \"priority\": 0, \"max_connections\": 0}}}}}",
          "live: "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
