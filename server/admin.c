@@ -13,7 +13,7 @@
 #include "server/admin_pages.h"
 #include "server/api.h"
 
-enum { RELOADS_MAX = 32, PAGE_MAX = 1 << 20, METRICS_MAX = 4 << 20 };
+enum { TRIAL_MOST_S = 86400, RELOADS_MAX = 32, PAGE_MAX = 1 << 20, METRICS_MAX = 4 << 20 };
 
 // Somebody who waits for the end of a reload.
 struct waiting {
@@ -35,19 +35,29 @@ struct page {
     page_fn *answer;
 };
 
-static page_fn give_status, give_metrics, begin_reload, give_explanation;
+static page_fn give_status, give_metrics, begin_reload, confirm_reload, give_explanation;
+static void ask_supervisor(struct admin *a, enum order_type what,
+                           const struct local_request *request, struct local_reply *r,
+                           void (**cancel)(void *reply_arg), void **cancel_arg);
+static bool read_trial(struct slice query, bool *wants_text, unsigned *trial_ms);
 static bool may_ask(const struct admin *a, const struct local_request *request);
 static bool is_same(struct slice a, struct slice b);
 static void say(struct local_reply *r, int status, const char *words);
 static void forget(void *waiting);
 static void give_end(const struct waiting *w, int exit_status, struct slice lines);
 
+// clang-format off
 static const struct page PAGES[] = {
-    {"/explain", "POST", give_explanation}, {"/metrics", "GET", give_metrics},
-    {"/reload", "POST", begin_reload},      {"/status", "GET", give_status},
-    {"/v1/metrics", "GET", give_metrics},   {"/v1/reload", "POST", begin_reload},
-    {"/v1/status", "GET", give_status},
+    {"/explain",    "POST", give_explanation},
+    {"/metrics",    "GET",  give_metrics},
+    {"/reload",     "POST", begin_reload},
+    {"/status",     "GET",  give_status},
+    {"/v1/confirm", "POST", confirm_reload},
+    {"/v1/metrics", "GET",  give_metrics},
+    {"/v1/reload",  "POST", begin_reload},
+    {"/v1/status",  "GET",  give_status},
 };
+// clang-format on
 
 struct admin *admin_new(const struct admin_calls *conf) {
     struct admin *a = calloc(1, sizeof *a);
@@ -156,22 +166,53 @@ static void give_explanation(struct admin *a, const struct local_request *reques
 static void begin_reload(struct admin *a, const struct local_request *request,
                          struct local_reply *r, void (**cancel)(void *reply_arg),
                          void **cancel_arg) {
+    ask_supervisor(a, ORDER_RELOAD, request, r, cancel, cancel_arg);
+}
+
+static void confirm_reload(struct admin *a, const struct local_request *request,
+                           struct local_reply *r, void (**cancel)(void *reply_arg),
+                           void **cancel_arg) {
+    ask_supervisor(a, ORDER_CONFIRM, request, r, cancel, cancel_arg);
+}
+
+static void ask_supervisor(struct admin *a, enum order_type what,
+                           const struct local_request *request, struct local_reply *r,
+                           void (**cancel)(void *reply_arg), void **cancel_arg) {
     struct waiting *w = a->waiting;
+    unsigned trial_ms = 0;
+    bool wants_text = false;
+    if (!read_trial(request->query, &wants_text, &trial_ms)) {
+        api_refuse_plainly(r, 400, "the query may have text and trial=SECONDS, 1 to 86400");
+        return;
+    }
     while (w < a->waiting + RELOADS_MAX && w->request) w++;
     if (w == a->waiting + RELOADS_MAX) {
         say(r, 503, "too many wait for a reload already\n");
         return;
     }
     if (++a->last_request == 0) a->last_request = 1;
-    if (!a->conf.ask_reload(a->conf.arg, a->last_request)) {
+    if (!a->conf.ask(a->conf.arg, what, a->last_request, trial_ms)) {
         say(r, 503, "the supervisor cannot be asked\n");
         return;
     }
-    *w = (struct waiting){.request = a->last_request,
-                          .reply = r,
-                          .wants_text = slice_equals(request->query, SLICE("text"))};
+    *w = (struct waiting){.request = a->last_request, .reply = r, .wants_text = wants_text};
     *cancel = forget;
     *cancel_arg = w;
+}
+
+static bool read_trial(struct slice query, bool *wants_text, unsigned *trial_ms) {
+    while (query.at && query.len > 0) {
+        struct slice value = slice_cut(&query, '&'), name = slice_cut(&value, '=');
+        uint64_t seconds;
+        if (slice_equals(name, SLICE("text")) && !value.at)
+            *wants_text = true;
+        else if (slice_equals(name, SLICE("trial")) && slice_to_u64(value, &seconds) &&
+                 seconds > 0 && seconds <= TRIAL_MOST_S)
+            *trial_ms = (unsigned)seconds * 1000;
+        else
+            return false;
+    }
+    return true;
 }
 
 static void forget(void *waiting) {

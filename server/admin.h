@@ -4,6 +4,7 @@
 #pragma once
 
 #include "http/service.h"
+#include "server/orders.h"
 #include "server/pools.h"
 #include "server/scoreboard.h"
 #include "server/state.h"
@@ -12,6 +13,7 @@
 //   GET /v1/status, /status      JSON: generation, processes, counters
 //   GET /v1/metrics, /metrics    the text format of Prometheus
 //   POST /v1/reload, /reload     answered when it is over: {"ok", "exit", "errors", "problems"}; with ?text: "exit N", then the lines
+//                                with ?trial=SECONDS it goes back by itself unless POST /v1/confirm comes, which is answered alike
 //   POST /v1/explain             JSON: {"method", "url", "from"}; answers {"good", "text"}
 //   POST /explain                body: METHOD, URL and perhaps the client's IP, a line each; in words
 //   /v1/pools, /v1/lua           server/api.h
@@ -25,8 +27,8 @@ struct admin_calls {
     void (*add_metrics)(void *arg, struct text *out);  // of the members of pools
     // Why a member is in the state that it is in; false: there is nothing to say.
     bool (*describe_member)(void *arg, uint32_t slot, struct text *out);
-    bool (*ask_reload)(void *arg,
-                       unsigned request); // admin_reload_ended() follows; false: it cannot be asked
+    // For ORDER_RELOAD and ORDER_CONFIRM; admin_reload_ended() follows. False: nobody can be asked.
+    bool (*ask)(void *arg, enum order_type what, unsigned request, unsigned trial_ms);
     void *arg;
 };
 struct admin *admin_new(const struct admin_calls *conf);

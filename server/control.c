@@ -59,11 +59,11 @@ static bool describe_member(void *arg, uint32_t slot, struct text *out) {
     return health_describe(c->health, slot, out);
 }
 
-static bool ask_reload(void *arg, unsigned request) {
+static bool ask(void *arg, enum order_type what, unsigned request, unsigned trial_ms) {
     struct control *c = arg;
     struct channel *up = role_channel(c->role);
-    return up && order_send(up, ORDER_RELOAD, (struct order){.number = request}, (struct slice){0},
-                            NULL, 0);
+    struct order order = {.number = request, .value = trial_ms};
+    return up && order_send(up, what, order, (struct slice){0}, NULL, 0);
 }
 
 int control_run(void *start, int channel_fd) {
@@ -74,7 +74,7 @@ int control_run(void *start, int channel_fd) {
                                 .generation = generation_of,
                                 .add_metrics = add_metrics,
                                 .describe_member = describe_member,
-                                .ask_reload = ask_reload,
+                                .ask = ask,
                                 .arg = &c};
     admin.pools = c.pools = pools_new(scoreboard_table(s->board));
     pools_set_state(c.pools, c.state);

@@ -23,7 +23,8 @@ enum order_type {
     ORDER_BUILT,    // number
     ORDER_UNBUILT,  // number; text: the errors
     ORDER_SWITCHED, // number
-    ORDER_RELOAD    // from control: number of the request, to be repeated in the answer
+    ORDER_RELOAD, // from control: number of the request, to be repeated in the answer; value: ms of a trial, 0: none
+    ORDER_CONFIRM // from control: the same number; the trial is over; ORDER_RELOAD_ENDED answers
 };
 
 struct order {

@@ -9,6 +9,7 @@
 
 #include "core/check.h"
 #include "core/log.h"
+#include "server/trial.h"
 
 enum {
     ANSWERS_MS = 35000, // a process that does not answer is killed before
@@ -42,6 +43,8 @@ struct reload {
     struct edition *next;    // BUILDING
     struct edition *last;    // SWITCHING
     struct requests now, later;
+    unsigned trial_ms, later_trial_ms; // of `now`, of `later`; 0: it stays
+    struct trial *trial;
     bool is_asked_again; // the requests in `later` may have no place, a signal has none
     struct text errors, problems;
     struct timer too_long;
@@ -51,12 +54,16 @@ static enum edition_result prepare(struct reload *r, struct edition **out, struc
                                    struct text *problems);
 static void enter(struct reload *r, enum reload_state state);
 static void begin(struct reload *r);
+static void bring(struct reload *r);
+static void go_back(void *arg, const char *why);
+static void tell(struct reload *r, unsigned request, int result, struct slice said);
 static void look(void *arg);
 static void commit(struct reload *r);
 static void finish(struct reload *r, int result);
 static void on_unbuilt(void *arg, const char *role, unsigned number, struct slice errors);
 static void on_death(void *arg, const char *role, const char *end);
-static void on_reload_asked(void *arg, unsigned request);
+static void on_reload_asked(void *arg, unsigned request, unsigned trial_ms);
+static void on_confirmed(void *arg, unsigned request);
 static void on_too_long(void *arg);
 static void abandon(struct reload *r);
 static unsigned worker_count(const struct reload *r);
@@ -76,8 +83,10 @@ struct reload *reload_new(const struct reload_conf *conf) {
                                  .on_unbuilt = on_unbuilt,
                                  .on_death = on_death,
                                  .on_reload_asked = on_reload_asked,
+                                 .on_confirmed = on_confirmed,
                                  .arg = r};
     r->roster = roster_new(&roster);
+    r->trial = trial_new(conf->loop, conf->board, go_back, r);
     return r;
 }
 
@@ -86,6 +95,8 @@ void reload_free(struct reload *r) {
     roster_free(r->roster);
     timer_fini(&r->too_long);
     log_set_fd(-1);
+    edition_free(trial_take(r->trial), r->edition);
+    trial_free(r->trial);
     edition_free(r->next, r->edition);
     edition_free(r->last, r->edition);
     edition_free(r->edition, NULL);
@@ -109,11 +120,20 @@ int reload_start(struct reload *r, struct text *errors, struct text *problems) {
     return EXIT_GOOD;
 }
 
-void reload_ask(struct reload *r, unsigned request) {
+void reload_ask(struct reload *r, unsigned request, unsigned trial_ms) {
     if (r->state == RELOAD_STOPPED) return;
     if (r->later.count < REQUESTS_MAX && request) r->later.at[r->later.count++] = request;
     r->is_asked_again = true;
+    r->later_trial_ms = trial_ms;
     if (r->state == RELOAD_IDLE) begin(r);
+}
+
+void reload_confirm(struct reload *r, unsigned request) {
+    struct edition *before = trial_take(r->trial);
+    edition_free(before, r->edition);
+    if (before) log_info("generation %u is confirmed", r->edition->generation->number);
+    tell(r, request, before ? EXIT_GOOD : EXIT_FAILED,
+         before ? (struct slice){0} : SLICE("no reload waits for a confirmation\n"));
 }
 
 void reload_reopen_logs(struct reload *r) {
@@ -132,6 +152,7 @@ void reload_stop(struct reload *r) {
         text_printf(&r->errors, "rsp is stopping\n");
         finish(r, EXIT_FAILED);
     }
+    edition_free(trial_take(r->trial), r->edition);
     enter(r, RELOAD_STOPPED);
 }
 
@@ -164,13 +185,54 @@ static void begin(struct reload *r) {
     r->deaths = 0;
     text_clear(&r->errors);
     text_clear(&r->problems);
+    r->trial_ms = r->later_trial_ms;
+    if (trial_is_on(r->trial)) {
+        text_printf(&r->errors,
+                    "the last reload is on trial: confirm it (rspctl confirm), or wait until "
+                    "it goes back by itself\n");
+        finish(r, EXIT_FAILED);
+        return;
+    }
     if (prepare(r, &r->next, &r->errors, &r->problems) != EDITION_GOOD) {
         finish(r, EXIT_FAILED);
         return;
     }
+    bring(r);
+}
+
+static void bring(struct reload *r) {
     enter(r, RELOAD_BUILDING);
     timer_set(&r->too_long, ANSWERS_MS);
     roster_bring(r->roster, r->next);
+}
+
+// The files are those of that time, whatever the disk has now; sockets and certificates too.
+static void go_back(void *arg, const char *why) {
+    struct reload *r = arg;
+    struct edition *before = trial_take(r->trial);
+    char unread[256] = "";
+    log_warn("generation %u goes back to %u: %s", r->edition->generation->number,
+             before->generation->number, why);
+    text_clear(&r->errors);
+    text_clear(&r->problems);
+    r->trial_ms = 0;
+    r->deaths = 0;
+    struct files *files = files_unpack(before->packed_fd, unread, sizeof unread);
+    struct edition_conf conf = {.path = r->conf.path,
+                                .files = files,
+                                .number = r->last_number + 1,
+                                .ticket_keys = scoreboard_ticket_keys(r->conf.board),
+                                .default_admin = r->conf.default_admin,
+                                .old = before};
+    bool is_good = files && edition_new(&conf, &r->next, &r->errors, &r->problems) == EDITION_GOOD;
+    edition_free(before, is_good ? r->next : r->edition);
+    if (is_good) {
+        r->last_number++;
+        bring(r);
+    } else {
+        text_add(&r->errors, slice_of(unread));
+        finish(r, EXIT_FAILED);
+    }
 }
 
 // Something changed with the processes.
@@ -205,22 +267,27 @@ static void commit(struct reload *r) {
 static void finish(struct reload *r, int result) {
     timer_clear(&r->too_long);
     abandon(r);
-    edition_free(r->last, r->edition);
-    r->last = NULL;
     bool failed = result == EXIT_FAILED;
+    if (r->last && r->trial_ms && !failed)
+        trial_begin(r->trial, r->last, r->trial_ms);
+    else
+        edition_free(r->last, r->edition);
+    r->last = NULL;
     struct slice said = text_slice(failed ? &r->errors : &r->problems);
     log_lines(failed ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, said);
     if (failed)
         log_error("reload failed; generation %u goes on", r->edition->generation->number);
     else
         log_info("reloaded: generation %u is in use", r->edition->generation->number);
-    for (unsigned i = 0; i < r->now.count; i++) {
-        struct order order = {.number = r->now.at[i], .value = (unsigned)result};
-        roster_tell_control(r->roster, ORDER_RELOAD_ENDED, order, said);
-    }
+    for (unsigned i = 0; i < r->now.count; i++) tell(r, r->now.at[i], result, said);
     r->now.count = 0;
     enter(r, RELOAD_IDLE);
     if (r->is_asked_again) begin(r);
+}
+
+static void tell(struct reload *r, unsigned request, int result, struct slice said) {
+    struct order order = {.number = request, .value = (unsigned)result};
+    roster_tell_control(r->roster, ORDER_RELOAD_ENDED, order, said);
 }
 
 // What was being brought is not wanted any more.
@@ -255,8 +322,12 @@ static void on_death(void *arg, const char *role, const char *end) {
     }
 }
 
-static void on_reload_asked(void *arg, unsigned request) {
-    reload_ask(arg, request);
+static void on_reload_asked(void *arg, unsigned request, unsigned trial_ms) {
+    reload_ask(arg, request, trial_ms);
+}
+
+static void on_confirmed(void *arg, unsigned request) {
+    reload_confirm(arg, request);
 }
 
 static void on_too_long(void *arg) {

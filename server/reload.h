@@ -33,8 +33,10 @@ void reload_free(struct reload *r);
 // The first edition. Returns EXIT_GOOD (on_served follows), or what the program is to end with; errors and problems are texts of
 // the caller.
 int reload_start(struct reload *r, struct text *errors, struct text *problems);
-// Asked by a signal (request 0) or by control. One that comes during another waits for its turn.
-void reload_ask(struct reload *r, unsigned request);
+// Asked by a signal (request 0) or by control. One that comes during another waits for its turn. trial_ms: it goes back by itself
+// when reload_confirm() does not come within that time; 0: it stays.
+void reload_ask(struct reload *r, unsigned request, unsigned trial_ms);
+void reload_confirm(struct reload *r, unsigned request);
 void reload_reopen_logs(struct reload *r);
 struct roster *reload_roster(struct reload *r);
 // Ends what is going on; asking has no effect from now on.

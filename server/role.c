@@ -136,6 +136,7 @@ static void on_message(void *arg, unsigned type, struct slice body, int *fds, si
     case ORDER_UNBUILT:
     case ORDER_SWITCHED:
     case ORDER_RELOAD:
+    case ORDER_CONFIRM:
     default:
         if (r->conf.on_order)
             r->conf.on_order(r->conf.on_order_arg, (enum order_type)type, order, text, fds,

@@ -274,7 +274,9 @@ static void on_message(void *arg, unsigned type, struct slice body, int *fds, si
         timer_clear(&place->answer);
         s->conf.on_unbuilt(s->conf.arg, place->role, order.number, text);
     } else if (type == ORDER_RELOAD && place->row == ROW_CONTROL) {
-        s->conf.on_reload_asked(s->conf.arg, order.number);
+        s->conf.on_reload_asked(s->conf.arg, order.number, order.value);
+    } else if (type == ORDER_CONFIRM && place->row == ROW_CONTROL) {
+        s->conf.on_confirmed(s->conf.arg, order.number);
     } else {
         log_warn("%s said something unknown (%u)", place->role, type);
     }

@@ -20,7 +20,8 @@ struct roster_conf {
     void (*on_unbuilt)(void *arg, const char *role, unsigned number, struct slice errors);
     // A process ended that was not asked to.
     void (*on_death)(void *arg, const char *role, const char *end);
-    void (*on_reload_asked)(void *arg, unsigned request);
+    void (*on_reload_asked)(void *arg, unsigned request, unsigned trial_ms);
+    void (*on_confirmed)(void *arg, unsigned request);
     void *arg;
 };
 struct roster *roster_new(const struct roster_conf *conf);

@@ -143,7 +143,7 @@ static void write_pid_file(const char *path) {
 static void on_hup(void *arg) {
     struct supervisor *s = arg;
     log_info("reload asked by SIGHUP");
-    reload_ask(s->reload, 0);
+    reload_ask(s->reload, 0, 0);
 }
 
 static void on_usr1(void *arg) {

@@ -32,7 +32,10 @@ static const char HELP[] =
     "  rspctl save                  the pools as they are now, as Lua\n"
     "  rspctl explain [--from IP] [METHOD] URL\n"
     "                               says what would happen to a request, and why\n"
-    "  rspctl reload                loads the route file anew and waits for the end of it\n"
+    "  rspctl reload [--confirm 60s]\n"
+    "                               loads the route file anew and waits for the end of it; with\n"
+    "                               --confirm it goes back by itself unless rspctl confirm comes\n"
+    "  rspctl confirm               the last reload stays\n"
     "  rspctl status                generation, processes, counters (JSON)\n"
     "  rspctl metrics               counters (Prometheus)\n"
     "\n"
@@ -42,7 +45,8 @@ static const char HELP[] =
     "problems, 69 rsp cannot be reached.\n";
 
 enum {
-    OPTION_FOR = 256,
+    OPTION_CONFIRM = 256,
+    OPTION_FOR,
     OPTION_FROM,
     OPTION_HELP,
     OPTION_JSON,
@@ -62,6 +66,8 @@ struct verb {
 
 static const struct verb *find_verb(const char *name);
 static int run_reload(const struct call *c);
+static int run_confirm(const struct call *c);
+static int ask_supervisor(const struct call *c, const char *path);
 static int run_status(const struct call *c);
 static int run_metrics(const struct call *c);
 static int run_explain(const struct call *c);
@@ -72,7 +78,8 @@ static int cannot_reach(struct text *why);
 static bool take_option(struct call *c, int option);
 
 int main(int argc, char **argv) {
-    static const struct option LONG[] = {{"for", required_argument, NULL, OPTION_FOR},
+    static const struct option LONG[] = {{"confirm", required_argument, NULL, OPTION_CONFIRM},
+                                         {"for", required_argument, NULL, OPTION_FOR},
                                          {"from", required_argument, NULL, OPTION_FROM},
                                          {"help", no_argument, NULL, OPTION_HELP},
                                          {"json", no_argument, NULL, OPTION_JSON},
@@ -113,9 +120,10 @@ static bool take_option(struct call *c, int option) {
         if (!conf_parse_ms(slice_of(optarg), &ms) || ms > INT32_MAX) return false;
         c->for_s = (unsigned)((ms + 999) / 1000);
         return true;
+    case OPTION_CONFIRM:
     case OPTION_TIMEOUT:
         if (!conf_parse_ms(slice_of(optarg), &ms) || ms > UINT32_MAX) return false;
-        c->wait_ms = (unsigned)ms;
+        *(option == OPTION_CONFIRM ? &c->confirm_ms : &c->wait_ms) = (unsigned)ms;
         return true;
     default: return false;
     }
@@ -123,10 +131,11 @@ static bool take_option(struct call *c, int option) {
 
 static const struct verb *find_verb(const char *name) {
     static const struct verb VERBS[] = {
-        {"diff", 0, 0, run_diff},       {"explain", 1, 2, run_explain},
-        {"metrics", 0, 0, run_metrics}, {"pool", 1, INT_MAX, run_pool},
-        {"pools", 0, 0, run_pools},     {"reload", 0, 0, run_reload},
-        {"save", 0, 0, run_save},       {"status", 0, 0, run_status}};
+        {"confirm", 0, 0, run_confirm}, {"diff", 0, 0, run_diff},
+        {"explain", 1, 2, run_explain}, {"metrics", 0, 0, run_metrics},
+        {"pool", 1, INT_MAX, run_pool}, {"pools", 0, 0, run_pools},
+        {"reload", 0, 0, run_reload},   {"save", 0, 0, run_save},
+        {"status", 0, 0, run_status}};
     for (size_t i = 0; i < sizeof VERBS / sizeof VERBS[0]; i++)
         if (strcmp(name, VERBS[i].name) == 0) return &VERBS[i];
     return NULL;
@@ -140,11 +149,31 @@ int ctl_usage(void) {
     return CTL_USAGE;
 }
 
-// The answer: "exit N", then the lines.
 static int run_reload(const struct call *c) {
+    char path[64] = "/v1/reload?text";
+    unsigned seconds = (c->confirm_ms + 999) / 1000;
+    if (seconds) snprintf(path, sizeof path, "/v1/reload?text&trial=%u", seconds);
+    int status = ask_supervisor(c, path);
+    bool is_done = status == CTL_GOOD || status == CTL_PROBLEMS;
+    if (is_done)
+        puts(status == CTL_GOOD ? "reloaded" : "reloaded, with problems");
+    else if (status != CTL_UNREACHABLE)
+        fputs("the reload failed; nothing has changed\n", stderr);
+    if (is_done && seconds)
+        printf("it goes back in %u s, or when far more requests fail; rspctl confirm keeps it\n",
+               seconds);
+    return status;
+}
+
+static int run_confirm(const struct call *c) {
+    return ask_supervisor(c, "/v1/confirm?text");
+}
+
+// The answer: "exit N", then the lines.
+static int ask_supervisor(const struct call *c, const char *path) {
     struct text body;
     text_init(&body, CTL_BODY_MAX);
-    int http = ask(c, "POST", "/reload?text", (struct slice){0}, &body);
+    int http = ask(c, "POST", path, (struct slice){0}, &body);
     struct slice rest = text_slice(&body);
     struct slice first = slice_cut(&rest, '\n');
     uint64_t status = CTL_FAILED;
@@ -156,10 +185,6 @@ static int run_reload(const struct call *c) {
         fprintf(stderr, "%s", text_string(&body));
     }
     text_fini(&body);
-    if (status == CTL_GOOD || status == CTL_PROBLEMS)
-        puts(status == CTL_GOOD ? "reloaded" : "reloaded, with problems");
-    else
-        fputs("the reload failed; nothing has changed\n", stderr);
     return (int)status;
 }
 

@@ -21,14 +21,15 @@ enum {
 
 struct call {
     const char *socket;
-    const char *from;  // --from, of explain
-    const char *keys;  // --keys FILE
-    const char *match; // --match TAG: only if the pool has this tag
-    unsigned wait_ms;  // --timeout, for --wait
-    unsigned for_s;    // --for, of pause
-    bool waits;        // --wait
-    bool as_json;      // --json
-    int argc;          // after the verb
+    const char *from;    // --from, of explain
+    const char *keys;    // --keys FILE
+    const char *match;   // --match TAG: only if the pool has this tag
+    unsigned wait_ms;    // --timeout, for --wait
+    unsigned for_s;      // --for, of pause
+    unsigned confirm_ms; // --confirm, of reload; 0: none
+    bool waits;          // --wait
+    bool as_json;        // --json
+    int argc;            // after the verb
     char **argv;
 };
 typedef int verb_fn(const struct call *c);
