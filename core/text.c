@@ -66,6 +66,18 @@ void text_commit(struct text *t, size_t n) {
     t->len += n;
 }
 
+void text_add_json(struct text *t, struct slice s) {
+    text_add_char(t, '"');
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.at[i];
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+            text_printf(t, "\\u%04x", c);
+        else
+            text_add_char(t, (char)c);
+    }
+    text_add_char(t, '"');
+}
+
 void text_add_lines(struct text *t, const char *before, struct slice lines) {
     while (lines.len > 0) {
         text_add(t, slice_of(before));

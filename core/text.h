@@ -28,6 +28,8 @@ void text_add_u64(struct text *t, uint64_t n);
 // Room for so many bytes, which must be within the maximum, to be filled in place; then text_commit(n <= bytes).
 char *text_reserve(struct text *t, size_t bytes);
 void text_commit(struct text *t, size_t n);
+// A JSON string, with its quotes; bytes that are no ASCII are taken for Latin-1.
+void text_add_json(struct text *t, struct slice s);
 // Lines, each with `before` in front of it; NULL: as they are.
 void text_add_lines(struct text *t, const char *before, struct slice lines);
 void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));

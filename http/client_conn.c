@@ -92,6 +92,10 @@ struct client_conn *client_conn_new(struct service *s, const struct listen_conf 
     return c;
 }
 
+struct exchange *client_conn_exchange(const struct client_conn *c) {
+    return c->exchange;
+}
+
 struct client_conn *client_conn_next(const struct client_conn *c) {
     return c->next;
 }

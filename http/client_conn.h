@@ -11,7 +11,8 @@ struct client_conn;
 // Takes fd; the connection frees itself.
 struct client_conn *client_conn_new(struct service *s, const struct listen_conf *listen, int fd,
                                     const struct address *client);
-struct client_conn *client_conn_next(const struct client_conn *c); // in the service's list
+struct client_conn *client_conn_next(const struct client_conn *c);  // in the service's list
+struct exchange *client_conn_exchange(const struct client_conn *c); // NULL: none now
 // Closes an idle one now; others after their exchange.
 void client_conn_drain(struct client_conn *c);
 // Ends whatever goes on at once.

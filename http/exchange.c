@@ -118,6 +118,15 @@ void exchange_cut(struct exchange *x) {
     leave(x);
 }
 
+void exchange_kill(struct exchange *x) {
+    notice(x, FAIL_KILLED);
+    exchange_wake(x);
+}
+
+const char *exchange_step(const struct exchange *x) {
+    return x->step == STEP_over ? "over" : steps[x->step].name;
+}
+
 static void enter(struct exchange *x, enum step next) {
     x->step = next;
     x->step_ms = clock_ms();

@@ -35,11 +35,13 @@ struct page {
     page_fn *answer;
 };
 
-static page_fn give_status, give_metrics, begin_reload, confirm_reload, give_explanation;
+static page_fn list_requests, kill_request, give_status, give_metrics, begin_reload, confirm_reload,
+    give_explanation;
 static void ask_supervisor(struct admin *a, enum order_type what,
                            const struct local_request *request, struct local_reply *r,
                            void (**cancel)(void *reply_arg), void **cancel_arg);
 static bool read_trial(struct slice query, bool *wants_text, unsigned *trial_ms);
+static bool fits(const char *pattern, struct slice path);
 static bool may_ask(const struct admin *a, const struct local_request *request);
 static bool is_same(struct slice a, struct slice b);
 static void say(struct local_reply *r, int status, const char *words);
@@ -55,6 +57,8 @@ static const struct page PAGES[] = {
     {"/v1/confirm", "POST", confirm_reload},
     {"/v1/metrics", "GET",  give_metrics},
     {"/v1/reload",  "POST", begin_reload},
+    {"/v1/requests", "GET", list_requests},
+    {"/v1/requests/*", "DELETE", kill_request},
     {"/v1/status",  "GET",  give_status},
 };
 // clang-format on
@@ -79,7 +83,7 @@ void admin_answer(void *arg, const struct local_request *request, struct local_r
         return;
     }
     for (size_t i = 0; i < sizeof PAGES / sizeof PAGES[0]; i++) {
-        if (!slice_equals(request->path, slice_of(PAGES[i].path))) continue;
+        if (!fits(PAGES[i].path, request->path)) continue;
         if (slice_equals(request->method, slice_of(PAGES[i].method)))
             PAGES[i].answer(arg, request, r, cancel, cancel_arg);
         else
@@ -88,6 +92,16 @@ void admin_answer(void *arg, const struct local_request *request, struct local_r
     }
     if (!api_answer(&((struct admin *)arg)->conf, request, r))
         api_refuse_plainly(r, 404, "there is no such page (see rsp-api(7))");
+}
+
+// "/*" at the end: and one more segment.
+static bool fits(const char *pattern, struct slice path) {
+    struct slice wanted = slice_of(pattern);
+    bool is_open = wanted.len > 0 && wanted.at[wanted.len - 1] == '*';
+    if (!is_open) return slice_equals(path, wanted);
+    wanted.len--;
+    return slice_starts_with(path, wanted) && path.len > wanted.len &&
+           slice_find(slice_skip(path, wanted.len), '/') < 0;
 }
 
 // The unix socket goes by its mode.
@@ -161,6 +175,30 @@ static void give_explanation(struct admin *a, const struct local_request *reques
     text_fini(&words);
 }
 
+// --- what runs ---
+
+static void list_requests(struct admin *a, const struct local_request *request,
+                          struct local_reply *r, void (**cancel)(void *reply_arg),
+                          void **cancel_arg) {
+    struct slice value = request->query, name = slice_cut(&value, '=');
+    uint64_t ms = 0;
+    bool has_query = request->query.len > 0;
+    if (has_query &&
+        (!slice_equals(name, SLICE("slower")) || !slice_to_u64(value, &ms) || ms > INT32_MAX))
+        api_refuse_plainly(r, 400, "the query may have slower=MILLISECONDS");
+    else
+        questions_list(a->conf.questions, (unsigned)ms, r, cancel, cancel_arg);
+}
+
+static void kill_request(struct admin *a, const struct local_request *request,
+                         struct local_reply *r, void (**cancel)(void *reply_arg),
+                         void **cancel_arg) {
+    struct slice id = slice_skip(request->path, sizeof "/v1/requests/" - 1);
+    char who[API_WHO_MAX];
+    log_audit("%s: kill request %.*s", api_who(request, who), SLICE_ARGS(id));
+    questions_kill(a->conf.questions, id, r, cancel, cancel_arg);
+}
+
 // --- reload ---
 
 static void begin_reload(struct admin *a, const struct local_request *request,
@@ -191,7 +229,8 @@ static void ask_supervisor(struct admin *a, enum order_type what,
         return;
     }
     if (++a->last_request == 0) a->last_request = 1;
-    if (!a->conf.ask(a->conf.arg, what, a->last_request, trial_ms)) {
+    struct order order = {.number = a->last_request, .value = trial_ms};
+    if (!a->conf.ask(a->conf.arg, what, order, (struct slice){0})) {
         say(r, 503, "the supervisor cannot be asked\n");
         return;
     }

@@ -6,6 +6,7 @@
 #include "http/service.h"
 #include "server/orders.h"
 #include "server/pools.h"
+#include "server/questions.h"
 #include "server/scoreboard.h"
 #include "server/state.h"
 
@@ -15,6 +16,8 @@
 //   POST /v1/reload, /reload     answered when it is over: {"ok", "exit", "errors", "problems"}; with ?text: "exit N", then the lines
 //                                with ?trial=SECONDS it goes back by itself unless POST /v1/confirm comes, which is answered alike
 //   POST /v1/explain             JSON: {"method", "url", "from"}; answers {"good", "text"}
+//   GET /v1/requests             JSON: what is running; with ?slower=MILLISECONDS: for so long at least
+//   DELETE /v1/requests/ID       ends a request
 //   POST /explain                body: METHOD, URL and perhaps the client's IP, a line each; in words
 //   /v1/pools, /v1/lua           server/api.h
 struct admin;
@@ -27,8 +30,8 @@ struct admin_calls {
     void (*add_metrics)(void *arg, struct text *out);  // of the members of pools
     // Why a member is in the state that it is in; false: there is nothing to say.
     bool (*describe_member)(void *arg, uint32_t slot, struct text *out);
-    // For ORDER_RELOAD and ORDER_CONFIRM; admin_reload_ended() follows. False: nobody can be asked.
-    bool (*ask)(void *arg, enum order_type what, unsigned request, unsigned trial_ms);
+    struct questions *questions;
+    ask_fn *ask; // for ORDER_RELOAD and ORDER_CONFIRM; admin_reload_ended() follows
     void *arg;
 };
 struct admin *admin_new(const struct admin_calls *conf);

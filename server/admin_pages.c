@@ -15,7 +15,6 @@ static void add_counters(struct scoreboard *board, struct text *out);
 static void add_metric(struct text *out, const char *name, const char *help, uint64_t value);
 static void add_failures(struct scoreboard *board, struct text *out);
 static void add_lines(struct slice lines, struct text *out);
-static void add_json(struct slice s, struct text *out);
 
 // --- status ---
 
@@ -33,7 +32,7 @@ static void add_state(struct scoreboard *board, const char *path, struct text *o
     text_printf(out, " \"table_version\": %llu, \"state\": {\"file\": ",
                 (unsigned long long)table_version(scoreboard_table(board)));
     if (path)
-        add_json(slice_of(path), out);
+        text_add_json(out, slice_of(path));
     else
         text_add(out, SLICE("null, \"note\": \"edits of pools last only as long as rsp runs\""));
     text_add(out, SLICE("},\n"));
@@ -133,19 +132,7 @@ static void add_lines(struct slice lines, struct text *out) {
     while (lines.len) {
         struct slice line = slice_cut(&lines, '\n');
         text_add(out, slice_of(before));
-        add_json(line, out);
+        text_add_json(out, line);
         before = ",\n  ";
     }
-}
-
-static void add_json(struct slice s, struct text *out) {
-    text_add_char(out, '"');
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.at[i];
-        if (c < 0x20 || c == '"' || c == '\\')
-            text_printf(out, "\\u%04x", c);
-        else
-            text_add_char(out, (char)c);
-    }
-    text_add_char(out, '"');
 }

@@ -28,6 +28,7 @@ struct control {
     struct health *health;
     struct names *names;
     struct watch *bell;
+    struct questions *questions;
     struct state *state;
     char *next_state_path; // of the generation that comes; NULL: it has none
     int next_state_fd;
@@ -59,11 +60,10 @@ static bool describe_member(void *arg, uint32_t slot, struct text *out) {
     return health_describe(c->health, slot, out);
 }
 
-static bool ask(void *arg, enum order_type what, unsigned request, unsigned trial_ms) {
+static bool ask(void *arg, enum order_type what, struct order order, struct slice text) {
     struct control *c = arg;
     struct channel *up = role_channel(c->role);
-    struct order order = {.number = request, .value = trial_ms};
-    return up && order_send(up, what, order, (struct slice){0}, NULL, 0);
+    return up && order_send(up, what, order, text, NULL, 0);
 }
 
 int control_run(void *start, int channel_fd) {
@@ -78,6 +78,7 @@ int control_run(void *start, int channel_fd) {
                                 .arg = &c};
     admin.pools = c.pools = pools_new(scoreboard_table(s->board));
     pools_set_state(c.pools, c.state);
+    admin.questions = c.questions = questions_new(ask, &c);
     c.admin = admin_new(&admin);
     struct role_conf conf = {.row = s->row,
                              .board = s->board,
@@ -100,6 +101,7 @@ int control_run(void *start, int channel_fd) {
     c.names =
         names_new(role_loop(c.role), role_resolver(c.role), scoreboard_table(s->board), c.pools);
     c.bell = loop_watch_fd(role_loop(c.role), scoreboard_bell(s->board), on_bell, &c);
+    questions_start(c.questions, role_loop(c.role));
     timer_init(&c.rotate, role_loop(c.role), rotate_tickets, &c);
     timer_set(&c.rotate, ROTATE_TICKETS_MS);
     role_run(c.role);
@@ -107,7 +109,9 @@ int control_run(void *start, int channel_fd) {
     loop_unwatch(c.bell);
     names_free(c.names);
     health_free(c.health);
+    questions_stop(c.questions);
     role_free(c.role);
+    questions_free(c.questions);
     pools_free(c.pools);
     forget_next_state(&c);
     state_free(c.state);
@@ -127,6 +131,8 @@ static void on_order(void *arg, enum order_type type, struct order order, struct
         admin_reload_ended(c->admin, order.number, (int)order.value, text);
     else if (type == ORDER_STATE)
         take_state(c, text, fds, fd_count);
+    else
+        questions_on_order(c->questions, type, order, fds, fd_count);
 }
 
 // Of the generation that comes: used at the switch.

@@ -19,6 +19,11 @@ enum order_type {
     ORDER_SWITCH,   // use what was built
     ORDER_DRAIN,    // value: milliseconds; end when nothing is open any more. A second one: end now
     ORDER_RELOAD_ENDED, // to control: number of the request; value: the exit status; text: errors, problems
+    ORDER_ASKED, // to control: number; value: how many workers were sent its question
+    ORDER_LIST, // to workers, from control: number; value: milliseconds: what runs for at least so long?
+    ORDER_KILL,   // to workers, from control: number; text: id of the request to be ended
+    ORDER_LISTED, // to control, from a worker: number; descriptor: the list; without one and with value 1: it is too long
+    ORDER_KILLED, // to control, from a worker: number; value: how many
     // to the supervisor
     ORDER_BUILT,    // number
     ORDER_UNBUILT,  // number; text: the errors

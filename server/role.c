@@ -103,6 +103,10 @@ struct channel *role_channel(struct role *r) {
     return r->channel;
 }
 
+struct service *role_service(struct role *r) {
+    return r->service;
+}
+
 struct loop *role_loop(struct role *r) {
     return r->loop;
 }
@@ -131,6 +135,11 @@ static void on_message(void *arg, unsigned type, struct slice body, int *fds, si
     case ORDER_SWITCH: switch_over(r, order.number); break;
     case ORDER_DRAIN: drain(r, order.value); break;
     case ORDER_STATE:
+    case ORDER_ASKED:
+    case ORDER_LIST:
+    case ORDER_KILL:
+    case ORDER_LISTED:
+    case ORDER_KILLED:
     case ORDER_RELOAD_ENDED:
     case ORDER_BUILT:
     case ORDER_UNBUILT:

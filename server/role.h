@@ -38,3 +38,4 @@ const struct generation *role_generation(const struct role *r); // NULL before t
 struct channel *role_channel(struct role *r);                   // NULL: the supervisor is gone
 struct loop *role_loop(struct role *r);
 struct resolver *role_resolver(struct role *r);
+struct service *role_service(struct role *r);

@@ -51,6 +51,8 @@ static void switch_member(struct roster_row *place);
 static void switch_workers(struct roster *s, unsigned number);
 static void drain_member(struct roster_row *place, unsigned ms);
 static void on_message(void *arg, unsigned type, struct slice body, int *fds, size_t fd_count);
+static void ask_workers(struct roster *s, enum order_type type, struct order order,
+                        struct slice text);
 static void on_channel_closed(void *arg);
 static void on_exit_of(void *owner, struct process *p, int wait_status);
 static void on_no_answer(void *arg);
@@ -256,8 +258,6 @@ static void on_message(void *arg, unsigned type, struct slice body, int *fds, si
     struct roster *s = place->roster;
     struct order order;
     struct slice text;
-    (void)fds;
-    (void)fd_count;
     if (!order_read(body, &order, &text)) return;
     if (type == ORDER_BUILT) {
         place->built = order.number;
@@ -277,9 +277,25 @@ static void on_message(void *arg, unsigned type, struct slice body, int *fds, si
         s->conf.on_reload_asked(s->conf.arg, order.number, order.value);
     } else if (type == ORDER_CONFIRM && place->row == ROW_CONTROL) {
         s->conf.on_confirmed(s->conf.arg, order.number);
+    } else if ((type == ORDER_LIST || type == ORDER_KILL) && place->row == ROW_CONTROL) {
+        ask_workers(s, (enum order_type)type, order, text);
+    } else if ((type == ORDER_LISTED || type == ORDER_KILLED) && place->row != ROW_CONTROL) {
+        struct channel *control = s->at[ROW_CONTROL].channel;
+        if (control) order_send(control, (enum order_type)type, order, text, fds, fd_count);
     } else {
         log_warn("%s said something unknown (%u)", place->role, type);
     }
+}
+
+// He is told first how many answers there will be.
+static void ask_workers(struct roster *s, enum order_type type, struct order order,
+                        struct slice text) {
+    struct order asked = {.number = order.number};
+    for (unsigned row = ROW_FIRST_WORKER; row < ROW_COUNT; row++)
+        asked.value += s->at[row].channel != NULL;
+    roster_tell_control(s, ORDER_ASKED, asked, (struct slice){0});
+    for (unsigned row = ROW_FIRST_WORKER; row < ROW_COUNT; row++)
+        if (s->at[row].channel) order_send(s->at[row].channel, type, order, text, NULL, 0);
 }
 
 static void on_channel_closed(void *arg) {

@@ -30,6 +30,10 @@ static const char HELP[] =
     "  rspctl pool NAME pauses      keys that are paused\n"
     "  rspctl diff                  what differs from the route file\n"
     "  rspctl save                  the pools as they are now, as Lua\n"
+    "  rspctl requests [--slower 5s]\n"
+    "                               what is running, the oldest first\n"
+    "  rspctl kill ID               ends a request\n"
+    "  rspctl top [ROUNDS]          rates, pools and the oldest requests, every second\n"
     "  rspctl explain [--from IP] [METHOD] URL\n"
     "                               says what would happen to a request, and why\n"
     "  rspctl reload [--confirm 60s]\n"
@@ -52,9 +56,10 @@ enum {
     OPTION_JSON,
     OPTION_KEYS,
     OPTION_MATCH,
+    OPTION_SLOWER,
     OPTION_TIMEOUT,
     OPTION_WAIT,
-    PAUSE_USUAL_S = 30,
+    PAUSE_USUAL_MS = 30 * 1000,
     WAIT_USUAL_MS = 3600 * 1000
 };
 
@@ -76,6 +81,7 @@ static int ask(const struct call *c, const char *method, const char *path, struc
 static int show_page(const struct call *c, const char *path);
 static int cannot_reach(struct text *why);
 static bool take_option(struct call *c, int option);
+static bool take_time(unsigned *ms);
 
 int main(int argc, char **argv) {
     static const struct option LONG[] = {{"confirm", required_argument, NULL, OPTION_CONFIRM},
@@ -85,12 +91,13 @@ int main(int argc, char **argv) {
                                          {"json", no_argument, NULL, OPTION_JSON},
                                          {"keys", required_argument, NULL, OPTION_KEYS},
                                          {"match", required_argument, NULL, OPTION_MATCH},
+                                         {"slower", required_argument, NULL, OPTION_SLOWER},
                                          {"socket", required_argument, NULL, 's'},
                                          {"timeout", required_argument, NULL, OPTION_TIMEOUT},
                                          {"wait", no_argument, NULL, OPTION_WAIT},
                                          {0}};
     struct call call = {
-        .socket = "/run/rsp.sock", .wait_ms = WAIT_USUAL_MS, .for_s = PAUSE_USUAL_S};
+        .socket = "/run/rsp.sock", .wait_ms = WAIT_USUAL_MS, .for_ms = PAUSE_USUAL_MS};
     for (int c; (c = getopt_long(argc, argv, "hs:", LONG, NULL)) != -1;) {
         if (c == 'h' || c == OPTION_HELP) {
             fputs(HELP, stdout);
@@ -108,7 +115,6 @@ int main(int argc, char **argv) {
 }
 
 static bool take_option(struct call *c, int option) {
-    uint64_t ms;
     switch (option) {
     case 's': c->socket = optarg; return true;
     case OPTION_FROM: c->from = optarg; return true;
@@ -116,26 +122,29 @@ static bool take_option(struct call *c, int option) {
     case OPTION_KEYS: c->keys = optarg; return true;
     case OPTION_MATCH: c->match = optarg; return true;
     case OPTION_WAIT: c->waits = true; return true;
-    case OPTION_FOR:
-        if (!conf_parse_ms(slice_of(optarg), &ms) || ms > INT32_MAX) return false;
-        c->for_s = (unsigned)((ms + 999) / 1000);
-        return true;
-    case OPTION_CONFIRM:
-    case OPTION_TIMEOUT:
-        if (!conf_parse_ms(slice_of(optarg), &ms) || ms > UINT32_MAX) return false;
-        *(option == OPTION_CONFIRM ? &c->confirm_ms : &c->wait_ms) = (unsigned)ms;
-        return true;
+    case OPTION_FOR: return take_time(&c->for_ms);
+    case OPTION_CONFIRM: return take_time(&c->confirm_ms);
+    case OPTION_SLOWER: return take_time(&c->slower_ms);
+    case OPTION_TIMEOUT: return take_time(&c->wait_ms);
     default: return false;
     }
 }
 
+static bool take_time(unsigned *ms) {
+    uint64_t value;
+    if (!conf_parse_ms(slice_of(optarg), &value) || value > INT32_MAX) return false;
+    *ms = (unsigned)value;
+    return true;
+}
+
 static const struct verb *find_verb(const char *name) {
     static const struct verb VERBS[] = {
-        {"confirm", 0, 0, run_confirm}, {"diff", 0, 0, run_diff},
-        {"explain", 1, 2, run_explain}, {"metrics", 0, 0, run_metrics},
-        {"pool", 1, INT_MAX, run_pool}, {"pools", 0, 0, run_pools},
-        {"reload", 0, 0, run_reload},   {"save", 0, 0, run_save},
-        {"status", 0, 0, run_status}};
+        {"confirm", 0, 0, run_confirm},   {"diff", 0, 0, run_diff},
+        {"explain", 1, 2, run_explain},   {"kill", 1, 1, run_kill},
+        {"metrics", 0, 0, run_metrics},   {"pool", 1, INT_MAX, run_pool},
+        {"pools", 0, 0, run_pools},       {"reload", 0, 0, run_reload},
+        {"requests", 0, 0, run_requests}, {"save", 0, 0, run_save},
+        {"status", 0, 0, run_status},     {"top", 0, 1, run_top}};
     for (size_t i = 0; i < sizeof VERBS / sizeof VERBS[0]; i++)
         if (strcmp(name, VERBS[i].name) == 0) return &VERBS[i];
     return NULL;

@@ -25,7 +25,8 @@ struct call {
     const char *keys;    // --keys FILE
     const char *match;   // --match TAG: only if the pool has this tag
     unsigned wait_ms;    // --timeout, for --wait
-    unsigned for_s;      // --for, of pause
+    unsigned for_ms;     // --for, of pause
+    unsigned slower_ms;  // --slower, of requests
     unsigned confirm_ms; // --confirm, of reload; 0: none
     bool waits;          // --wait
     bool as_json;        // --json
@@ -36,6 +37,7 @@ typedef int verb_fn(const struct call *c);
 
 verb_fn run_pools, run_pool;                    // rspctl_pool.c, rspctl_edit.c
 verb_fn run_diff, run_save;                     // rspctl_pool.c
+verb_fn run_requests, run_kill, run_top;        // rspctl_requests.c
 bool is_pause_verb(const char *verb, int argc); // rspctl_pause.c
 int pause_pool(const struct call *c, const char *pool, const char *verb); // rspctl_pause.c
 int edit_pool(const struct call *c, const char *pool, const char *verb);  // rspctl_edit.c

@@ -22,7 +22,8 @@ int pause_pool(const struct call *c, const char *pool, const char *verb) {
     json_t *answer;
     char *path = path_of(pool, c->argc == 3 ? c->argv[2] : NULL);
     if (strcmp(verb, "pause") == 0)
-        answer = ctl_ask(c, "PUT", path, json_pack("{s:i}", "seconds", (int)c->for_s), &status);
+        answer = ctl_ask(c, "PUT", path,
+                         json_pack("{s:i}", "seconds", (int)((c->for_ms + 999) / 1000)), &status);
     else
         answer = ctl_ask(c, c->argc == 3 ? "DELETE" : "GET", path, NULL, &status);
     if (answer && c->as_json)
