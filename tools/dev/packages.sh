@@ -3,10 +3,11 @@
 # To be sourced: which Debian packages are needed for what, and how the missing ones are installed.
 
 BUILD_PACKAGES="cmake ninja-build gcc libc6-dev pkg-config libevent-dev liblua5.4-dev libssl-dev node-llhttp libxxhash-dev
-    libc-ares-dev libidn2-dev libjansson-dev"
+    libc-ares-dev libidn2-dev libjansson-dev libhiredis-dev"
 DEMO_PACKAGES="python3 openssl curl"
 TEST_PACKAGES="libcmocka-dev clang clang-format-14 libclang-rt-14-dev python3 openssl curl wget git procps nginx varnish haproxy
-    wrk chromium nodejs npm dovecot-imapd gnutls-bin graphviz python3-jsonschema python3-prometheus-client bsdutils valgrind strace"
+    wrk chromium nodejs npm dovecot-imapd gnutls-bin graphviz python3-jsonschema python3-prometheus-client bsdutils valgrind strace
+    redis-server"
 BENCH_PACKAGES="nginx haproxy wrk nghttp2-client python3 openssl curl util-linux"
 
 # What a package is needed for may be there without it (nodejs from elsewhere brings npm, say): asked by command name.
