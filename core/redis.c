@@ -94,16 +94,20 @@ bool redis_is_up(const struct redis *r) {
 
 bool redis_ask(struct redis *r, const struct slice *words, size_t count, redis_reply_fn *on_reply,
                void *arg) {
-    const char *at[REDIS_WORDS_MAX];
-    size_t len[REDIS_WORDS_MAX];
     CHECK(count <= REDIS_WORDS_MAX && r->channel[0] == '\0');
     if (r->state != REDIS_UP || r->waiting == REDIS_WAITING_MAX) return false;
+    const char **at = calloc(count + 1, sizeof *at);
+    size_t *len = calloc(count + 1, sizeof *len);
+    CHECK(at && len);
     for (size_t i = 0; i < count; i++)
         at[i] = words[i].at ? words[i].at : "", len[i] = words[i].len;
     struct question *q = calloc(1, sizeof *q);
     CHECK(q);
     *q = (struct question){r, NULL, clock_ms() + r->conf.answer_ms, on_reply, arg};
-    if (redisAsyncCommandArgv(r->link, on_answer, q, (int)count, at, len) != REDIS_OK) {
+    int status = redisAsyncCommandArgv(r->link, on_answer, q, (int)count, at, len);
+    free(at);
+    free(len);
+    if (status != REDIS_OK) {
         free(q);
         return false;
     }

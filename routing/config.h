@@ -59,6 +59,7 @@ struct config {
     size_t client_rules_count;
     struct log_conf log;
     struct admin_conf admin;
+    struct cluster_conf cluster;
     struct pool **pools;
     size_t pool_count;
     struct site **sites;

@@ -53,6 +53,16 @@ struct log_conf {
     char *level;  // "debug" "info" "warn" "error"
 };
 
+// What to do with members that somebody has to renew while the server cannot be asked; as in settings.def.
+enum stale_choice { STALE_KEEP, STALE_EXPIRE };
+struct cluster_conf {
+    struct place place;
+    char *redis; // its address, or NULL: no cluster
+    char *prefix;
+    char *password; // NULL: none
+    int stale;      // enum stale_choice
+};
+
 struct admin_conf {
     struct place place;
     char *socket; // path of the unix socket, or NULL

@@ -35,7 +35,7 @@ struct loader {
     size_t site_count, site_room;
     const char *file; // that is read now
     int include_depth;
-    struct conf_spot tls, log, admin;                   // where they were declared; line 0: not yet
+    struct conf_spot tls, log, admin, cluster;          // where they were declared; line 0: not yet
     size_t path_count;                                  // of the site that is read
     struct conf_spot open_site;                         // site "x" without its table so far
     char *listen_port, *backend_address, *backend_port; // the format of 2013

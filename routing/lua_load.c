@@ -24,6 +24,7 @@ static int word_tls(lua_State *L);
 static int word_log(lua_State *L);
 static char *log_path(struct loader *l, char *name);
 static int word_admin(lua_State *L);
+static int word_cluster(lua_State *L);
 static int read_once(lua_State *L, const char *word, struct conf_spot *declared,
                      const struct conf_table *t, void *out);
 static int word_not_yet(lua_State *L);
@@ -62,6 +63,7 @@ struct config *config_load_within(struct files *files, const char *name, struct 
     conf_set_defaults(&TLS_SETTINGS, &l.config->tls);
     conf_set_defaults(&LOG_SETTINGS, &l.config->log);
     conf_set_defaults(&ADMIN_SETTINGS, &l.config->admin);
+    conf_set_defaults(&CLUSTER_SETTINGS, &l.config->cluster);
     bool is_good = load(&l, name, text);
     size_t count = conf_error_count(l.conf);
     if (!is_good) {
@@ -138,9 +140,9 @@ static int set_words(lua_State *L) {
     static const struct {
         const char *name;
         lua_CFunction function;
-    } words[] = {{"admin", word_admin}, {"include", word_include}, {"listen", word_listen},
-                 {"log", word_log},     {"pool", word_pool},       {"require", word_require},
-                 {"site", word_site},   {"tls", word_tls}};
+    } words[] = {{"admin", word_admin},     {"cluster", word_cluster}, {"include", word_include},
+                 {"listen", word_listen},   {"log", word_log},         {"pool", word_pool},
+                 {"require", word_require}, {"site", word_site},       {"tls", word_tls}};
     static const char *const later[] = {"limit", "shared", "every"};
     struct loader *l = lua_touserdata(L, 1);
     lua_pushlightuserdata(L, l);
@@ -261,6 +263,21 @@ static int word_admin(lua_State *L) {
     if (admin->socket) admin->socket = loader_beside(l, admin->socket);
     if (admin->state) admin->state = loader_beside(l, admin->state);
     loader_read_remote(l, &l->admin);
+    return 0;
+}
+
+static int word_cluster(lua_State *L) {
+    struct loader *l = loader_of(L);
+    struct cluster_conf *cluster = &l->config->cluster;
+    struct address address;
+    read_once(L, "cluster", &l->cluster, &CLUSTER_SETTINGS, cluster);
+    cluster->place = place_of(&l->cluster);
+    if (!cluster->redis)
+        conf_error_of_key(l->conf, &l->cluster, "redis", "needs the address of a Redis server");
+    else if (!address_parse(slice_of(cluster->redis), &address))
+        conf_error_of_key(l->conf, &l->cluster, "redis",
+                          "\"%s\" is no address: write \"unix:/path\" or \"IP:port\"",
+                          cluster->redis);
     return 0;
 }
 

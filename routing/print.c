@@ -42,6 +42,9 @@ void config_print(const struct config *c, struct text *out) {
     print_table("tls", &TLS_SETTINGS, &c->tls, out);
     print_table("log", &LOG_SETTINGS, &c->log, out);
     print_table("admin", &ADMIN_SETTINGS, &c->admin, out);
+    struct cluster_conf cluster = c->cluster;
+    if (cluster.password) cluster.password = "(not shown)";
+    if (cluster.redis) print_table("cluster", &CLUSTER_SETTINGS, &cluster, out);
     for (size_t i = 0; i < c->pool_count; i++)
         if (!is_address_pool(c->pools[i])) config_print_pool(c->pools[i], true, out);
     for (size_t i = 0; i < c->site_count; i++) print_site(c->sites[i], out);

@@ -55,6 +55,12 @@ static const struct conf_field admin_rows[] = {
 };
 const struct conf_table ADMIN_SETTINGS = TABLE(admin_rows, false);
 
+#define SETTINGS_CLUSTER(...) ROW(cluster_conf, __VA_ARGS__)
+static const struct conf_field cluster_rows[] = {
+#include "routing/settings.def"
+};
+const struct conf_table CLUSTER_SETTINGS = TABLE(cluster_rows, false);
+
 #define SETTINGS_POOL(...) ROW(pool, __VA_ARGS__)
 static const struct conf_field pool_rows[] = {
 #include "routing/settings.def"

@@ -11,6 +11,7 @@
 #include "core/check.h"
 #include "core/log.h"
 #include "server/admin.h"
+#include "server/cluster.h"
 #include "server/health.h"
 #include "server/names.h"
 #include "server/pools.h"
@@ -30,6 +31,7 @@ struct control {
     struct watch *bell;
     struct questions *questions;
     struct state *state;
+    struct cluster *cluster;
     char *next_state_path; // of the generation that comes; NULL: it has none
     int next_state_fd;
     bool has_switched; // the state file of the start was loaded
@@ -102,6 +104,7 @@ int control_run(void *start, int channel_fd) {
         names_new(role_loop(c.role), role_resolver(c.role), scoreboard_table(s->board), c.pools);
     c.bell = loop_watch_fd(role_loop(c.role), scoreboard_bell(s->board), on_bell, &c);
     questions_start(c.questions, role_loop(c.role));
+    c.cluster = cluster_new(role_loop(c.role), c.pools);
     timer_init(&c.rotate, role_loop(c.role), rotate_tickets, &c);
     timer_set(&c.rotate, ROTATE_TICKETS_MS);
     role_run(c.role);
@@ -109,6 +112,7 @@ int control_run(void *start, int channel_fd) {
     loop_unwatch(c.bell);
     names_free(c.names);
     health_free(c.health);
+    cluster_free(c.cluster);
     questions_stop(c.questions);
     role_free(c.role);
     questions_free(c.questions);
@@ -169,6 +173,7 @@ static void on_switch(void *arg, struct generation *g) {
     text_fini(&problems);
     health_follow(c->health, g);
     names_follow(c->names, g->config);
+    cluster_follow(c->cluster, g->config);
 }
 
 static void on_bell(void *arg) {

@@ -39,7 +39,7 @@ struct health *health_new(const struct health_conf *conf) {
 
 void health_free(struct health *h) {
     if (!h) return;
-    pools_watch(h->conf.pools, NULL, NULL);
+    pools_unwatch(h->conf.pools, h);
     for (size_t i = 0; i < h->pool_count; i++) free_pool(h->pools[i]);
     loop_remove_task(h->conf.loop, &h->settle);
     generation_unref(h->generation);

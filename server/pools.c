@@ -47,8 +47,19 @@ void pools_free(struct pools *p) {
 }
 
 void pools_watch(struct pools *p, ready_fn *on_edit, void *arg) {
-    p->on_edit = on_edit;
-    p->on_edit_arg = arg;
+    size_t i = 0;
+    while (i < POOLS_WATCHERS_MAX && p->watchers[i].on_edit) i++;
+    CHECK(i < POOLS_WATCHERS_MAX);
+    p->watchers[i] = (struct pools_watcher){on_edit, arg};
+}
+
+void pools_unwatch(struct pools *p, const void *arg) {
+    for (size_t i = 0; i < POOLS_WATCHERS_MAX; i++)
+        if (p->watchers[i].arg == arg) p->watchers[i] = (struct pools_watcher){0};
+}
+
+const struct table *pools_table(const struct pools *p) {
+    return p->table;
 }
 
 struct table_writer *pools_writer(struct pools *p) {
@@ -233,7 +244,8 @@ enum published pools_publish(struct pools *p, struct table_pool *shared) {
 }
 
 void pools_tell(struct pools *p) {
-    if (p->on_edit) p->on_edit(p->on_edit_arg);
+    for (size_t i = 0; i < POOLS_WATCHERS_MAX; i++)
+        if (p->watchers[i].on_edit) p->watchers[i].on_edit(p->watchers[i].arg);
 }
 
 // Exchanges of the generation before may still ask for its pools.

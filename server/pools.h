@@ -14,8 +14,10 @@ struct pools;
 struct pools *pools_new(struct table *t);
 void pools_free(struct pools *p);
 
-// `on_edit` is called after every change of a list that is in force, from within it.
+// `on_edit` is called after every change of a list that is in force, from within it; until pools_unwatch() with the same arg.
 void pools_watch(struct pools *p, ready_fn *on_edit, void *arg);
+void pools_unwatch(struct pools *p, const void *arg);
+#define POOLS_WATCHERS_MAX 4
 
 // What is known of a member, and how much of its weight it does not have yet (struct table_entry).
 struct pools_finding {
@@ -33,6 +35,7 @@ bool pools_put(struct pools *p, struct slice pool, const struct table_entry *ent
 // What the file, or a name server, has changed of a member wins; the rest keeps its live value.
 void pools_follow_settings(struct table_entry *e, const struct table_settings *now);
 struct table_writer *pools_writer(struct pools *p);
+const struct table *pools_table(const struct pools *p);
 // Edits are saved there (borrowed; server/state.h) from now on, and the next merge begins with what it has loaded.
 struct state;
 void pools_set_state(struct pools *p, struct state *s);

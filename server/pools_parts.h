@@ -23,8 +23,10 @@ struct pools {
     struct state *state; // borrowed; NULL: nothing is saved
     bool must_restore;   // the next merge begins with what was saved
     bool has_restored;   // to p->old, with slots of its own
-    ready_fn *on_edit;   // NULL: nobody wants to know
-    void *on_edit_arg;
+    struct pools_watcher {
+        ready_fn *on_edit; // NULL: free
+        void *arg;
+    } watchers[POOLS_WATCHERS_MAX];
 };
 
 // Puts p->new in force in place of p->old, with the weights that follow from it; then pools_tell() is due.

@@ -1,0 +1,411 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/cluster.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/check.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/redis.h"
+#include "server/shares_apply.h"
+
+enum { ANSWER_MS = 3000, SYNC_MS = 60000, EXPIRY_MS = 1000, WHY_BYTES_MAX = 4096 };
+
+// A live pool on its way between our table and the server.
+struct shared_pool {
+    struct cluster *cluster;
+    const struct pool *pool; // NULL: the route file has it no more
+    char *name;
+    struct shares base; // what all had when we last agreed
+    bool has_base;
+    struct shares result; // that is being written
+    bool is_busy;         // a question is under way
+    bool is_due;          // to be asked again after it
+    uint64_t digest;      // of the list that was compared last
+};
+
+struct cluster {
+    struct loop *loop;
+    struct pools *pools;
+    struct redis *asks, *hears; // NULL: no cluster
+    char *address, *prefix, *channel;
+    bool expires; // stale = "expire"
+    struct shared_pool **at;
+    size_t count;
+    int64_t revision;             // that the server has told us in answers; they come in order
+    int64_t heard;                // in messages; -1: none since the connection came up
+    uint64_t changed_ms, told_ms; // it came or went; it last said anything
+    struct timer sync;
+    struct task compare;
+};
+
+static const char READ_SCRIPT[] =
+    "return {redis.call('GET', KEYS[1]), redis.call('HGETALL', KEYS[2])}";
+// A revision never falls behind one that somebody has seen, even on a server that has lost it.
+static const char WRITE_SCRIPT[] =
+    "for i = 4, #ARGV, 2 do "
+    "if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[2], ARGV[i]) "
+    "else redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end end "
+    "local r = redis.call('INCR', KEYS[1]) "
+    "if r <= tonumber(ARGV[3]) then r = ARGV[3] + 1; redis.call('SET', KEYS[1], r) end "
+    "redis.call('PUBLISH', ARGV[1], r .. ' ' .. ARGV[2]) "
+    "return r";
+
+static void on_edit(void *arg);
+static void connect_anew(struct cluster *c, const struct cluster_conf *conf);
+static void disconnect(struct cluster *c);
+static void take_pools(struct cluster *c, const struct config *config);
+static struct shared_pool *pool_named(struct cluster *c, const char *name);
+static void on_up(void *arg);
+static void on_down(void *arg, const char *why);
+static void on_message(void *arg, struct slice message);
+static void sync_all(void *arg);
+static void compare_all(void *arg);
+static void ask_for(struct shared_pool *p);
+static void on_read(void *arg, const struct redisReply *reply);
+static bool is_of_before(struct cluster *c, const struct redisReply *revision);
+static void read_shares(const struct shared_pool *p, const struct redisReply *hash,
+                        struct shares *out);
+static void agree(struct shared_pool *p, const struct shares *theirs, bool is_lost);
+static void write_result(struct shared_pool *p, const struct shares *theirs);
+static void on_written(void *arg, const struct redisReply *reply);
+static void end_question(struct shared_pool *p);
+static void expire_pool(struct shared_pool *p);
+static char *joined(const char *a, const char *b);
+
+struct cluster *cluster_new(struct loop *loop, struct pools *pools) {
+    struct cluster *c = calloc(1, sizeof *c);
+    CHECK(c);
+    *c = (struct cluster){.loop = loop, .pools = pools, .heard = -1};
+    timer_init(&c->sync, loop, sync_all, c);
+    task_init(&c->compare, compare_all, c);
+    pools_watch(pools, on_edit, c);
+    return c;
+}
+
+void cluster_free(struct cluster *c) {
+    if (!c) return;
+    pools_unwatch(c->pools, c);
+    disconnect(c);
+    for (size_t i = 0; i < c->count; i++) {
+        free(c->at[i]->name);
+        free(c->at[i]);
+    }
+    free(c->at);
+    loop_remove_task(c->loop, &c->compare);
+    timer_fini(&c->sync);
+    free(c);
+}
+
+void cluster_follow(struct cluster *c, const struct config *config) {
+    const struct cluster_conf *conf = &config->cluster;
+    bool is_same = c->asks && conf->redis && strcmp(c->address, conf->redis) == 0 &&
+                   strcmp(c->prefix, conf->prefix) == 0;
+    if (!is_same) disconnect(c);
+    take_pools(c, conf->redis ? config : NULL);
+    c->expires = conf->stale == STALE_EXPIRE;
+    if (!is_same && conf->redis) connect_anew(c, conf);
+    if (is_same) sync_all(c);
+}
+
+// Called from within the edit.
+static void on_edit(void *arg) {
+    struct cluster *c = arg;
+    if (c->asks) loop_add_task(c->loop, &c->compare);
+}
+
+void cluster_describe(const struct cluster *c, struct text *out) {
+    if (!c->asks) return;
+    bool is_up = redis_is_up(c->asks) && redis_is_up(c->hears);
+    uint64_t now = clock_ms();
+    text_printf(out, "%s %s for %llu s, revision %lld", c->address, is_up ? "there" : "away",
+                (unsigned long long)(now - c->changed_ms) / 1000, (long long)c->revision);
+    if (c->told_ms)
+        text_printf(out, ", heard of %llu s ago", (unsigned long long)(now - c->told_ms) / 1000);
+}
+
+// --- connections ---
+
+static void connect_anew(struct cluster *c, const struct cluster_conf *conf) {
+    struct redis_conf redis = {.loop = c->loop,
+                               .password = slice_of(conf->password),
+                               .answer_ms = ANSWER_MS,
+                               .on_up = on_up,
+                               .on_down = on_down,
+                               .on_message = on_message,
+                               .arg = c};
+    CHECK(address_parse(slice_of(conf->redis), &redis.address));
+    c->address = joined(conf->redis, "");
+    c->prefix = joined(conf->prefix, "");
+    c->channel = joined(conf->prefix, "changes");
+    c->changed_ms = clock_ms();
+    c->asks = redis_new(&redis);
+    redis.subscribes = slice_of(c->channel);
+    c->hears = redis_new(&redis);
+    timer_set(&c->sync, SYNC_MS);
+}
+
+// What was known of one server says nothing of another.
+static void disconnect(struct cluster *c) {
+    redis_free(c->asks);
+    redis_free(c->hears);
+    free(c->address);
+    free(c->prefix);
+    free(c->channel);
+    c->asks = c->hears = NULL;
+    c->address = c->prefix = c->channel = NULL;
+    c->revision = 0;
+    c->heard = -1;
+    timer_clear(&c->sync);
+    for (size_t i = 0; i < c->count; i++) {
+        c->at[i]->is_busy = c->at[i]->is_due = c->at[i]->has_base = false;
+        shares_free(&c->at[i]->base);
+        shares_free(&c->at[i]->result);
+    }
+}
+
+// Those that the route file has no more stay known: a question may be under way for them.
+static void take_pools(struct cluster *c, const struct config *config) {
+    for (size_t i = 0; i < c->count; i++) c->at[i]->pool = NULL;
+    for (size_t i = 0; config && i < config->pool_count; i++)
+        if (config->pools[i]->is_live)
+            pool_named(c, config->pools[i]->name)->pool = config->pools[i];
+}
+
+static struct shared_pool *pool_named(struct cluster *c, const char *name) {
+    for (size_t i = 0; i < c->count; i++)
+        if (strcmp(c->at[i]->name, name) == 0) return c->at[i];
+    struct shared_pool *p = calloc(1, sizeof *p);
+    c->at = realloc(c->at, (c->count + 1) * sizeof(struct shared_pool *));
+    CHECK(p && c->at);
+    *p = (struct shared_pool){.cluster = c, .name = joined(name, "")};
+    return c->at[c->count++] = p;
+}
+
+static void on_up(void *arg) {
+    struct cluster *c = arg;
+    if (!redis_is_up(c->asks) || !redis_is_up(c->hears)) return;
+    log_info("cluster: the server at %s is there", c->address);
+    c->changed_ms = clock_ms();
+    c->heard = -1;
+    sync_all(c);
+}
+
+static void on_down(void *arg, const char *why) {
+    struct cluster *c = arg;
+    c->changed_ms = clock_ms();
+    log_repeated(LOG_LEVEL_WARN, "cluster away",
+                 "cluster: the server at %s is away (%s); serving goes on with what was last known",
+                 c->address, why);
+}
+
+static void on_message(void *arg, struct slice message) {
+    struct cluster *c = arg;
+    uint64_t revision;
+    struct slice number = slice_cut(&message, ' ');
+    c->told_ms = clock_ms();
+    if (!slice_to_u64(number, &revision)) return;
+    bool is_next = c->heard < 0 || (int64_t)revision == c->heard + 1;
+    c->heard = (int64_t)revision;
+    for (size_t i = 0; i < c->count; i++)
+        if (!is_next || slice_equals(message, slice_of(c->at[i]->name))) ask_for(c->at[i]);
+}
+
+// Also by the clock: a message may have been lost, and members may be due.
+static void sync_all(void *arg) {
+    struct cluster *c = arg;
+    bool may_be_due = false;
+    for (size_t i = 0; i < c->count; i++) {
+        ask_for(c->at[i]);
+        if (!redis_is_up(c->asks) && c->expires) expire_pool(c->at[i]);
+        for (size_t k = 0; k < c->at[i]->base.count; k++)
+            may_be_due |= c->at[i]->base.at[k].until_s != 0;
+    }
+    timer_set(&c->sync, may_be_due ? EXPIRY_MS : SYNC_MS);
+}
+
+static void compare_all(void *arg) {
+    struct cluster *c = arg;
+    for (size_t i = 0; i < c->count; i++)
+        if (c->at[i]->pool && shares_digest(c->pools, c->at[i]->pool) != c->at[i]->digest)
+            ask_for(c->at[i]);
+}
+
+// --- one pool: read, agree, write ---
+
+static void ask_for(struct shared_pool *p) {
+    struct cluster *c = p->cluster;
+    if (!p->pool) return;
+    if (p->is_busy || !redis_is_up(c->asks)) {
+        p->is_due = true;
+        return;
+    }
+    char *revision = joined(c->prefix, "revision"), *hash = joined(c->prefix, "pool:");
+    char *key = joined(hash, p->name);
+    const struct slice words[] = {SLICE("EVAL"), SLICE(READ_SCRIPT), SLICE("2"), slice_of(revision),
+                                  slice_of(key)};
+    p->is_due = false;
+    p->is_busy = redis_ask(c->asks, words, sizeof words / sizeof *words, on_read, p);
+    free(revision);
+    free(hash);
+    free(key);
+}
+
+static void on_read(void *arg, const struct redisReply *reply) {
+    struct shared_pool *p = arg;
+    struct cluster *c = p->cluster;
+    struct shares theirs = {0};
+    if (redis_reply_is_error(reply) || !p->pool) {
+        if (reply && p->pool)
+            log_repeated(LOG_LEVEL_ERROR, "cluster read", "cluster: pool \"%s\": %.*s", p->name,
+                         SLICE_ARGS(redis_reply_text(reply)));
+        end_question(p);
+        return;
+    }
+    c->told_ms = clock_ms();
+    read_shares(p, redis_reply_at(reply, 1), &theirs);
+    agree(p, &theirs, is_of_before(c, redis_reply_at(reply, 0)));
+    shares_free(&theirs);
+}
+
+// The server has lost what it had: it is empty, or has older data than we have seen.
+static bool is_of_before(struct cluster *c, const struct redisReply *revision) {
+    uint64_t number = 0;
+    if (!slice_to_u64(redis_reply_text(revision), &number)) number = 0;
+    if (number == 0 || (int64_t)number < c->revision) return true;
+    c->revision = (int64_t)number;
+    return false;
+}
+
+static void read_shares(const struct shared_pool *p, const struct redisReply *hash,
+                        struct shares *out) {
+    for (size_t i = 0; i + 1 < redis_reply_count(hash); i += 2) {
+        struct share share;
+        struct text why;
+        text_init(&why, WHY_BYTES_MAX);
+        if (share_read(redis_reply_text(redis_reply_at(hash, i)),
+                       redis_reply_text(redis_reply_at(hash, i + 1)), &share, &why)) {
+            shares_put(out, &share);
+            free(share.address);
+        } else {
+            log_repeated(LOG_LEVEL_WARN, "cluster member",
+                         "cluster: pool \"%s\": a member was left out: %s", p->name,
+                         text_string(&why));
+        }
+        text_fini(&why);
+    }
+}
+
+// Who joins takes what is there; what he had of his own may have been removed meanwhile by others. Only an empty server gets it.
+static void agree(struct shared_pool *p, const struct shares *theirs, bool is_lost) {
+    struct shares mine = {0}, nothing = {0};
+    shares_of_pool(p->cluster->pools, p->pool, &mine);
+    const struct shares *base = p->has_base ? &p->base : is_lost ? &nothing : &mine;
+    shares_free(&p->result);
+    shares_merge(base, &mine, is_lost ? base : theirs, (int64_t)time(NULL), &p->result);
+    shares_apply(p->cluster->pools, p->pool, &mine, &p->result);
+    p->digest = shares_digest(p->cluster->pools, p->pool);
+    shares_free(&mine);
+    write_result(p, theirs);
+}
+
+// The words of a command in the making.
+struct words {
+    struct slice *at;
+    size_t count;
+    struct text memory; // of the JSON
+};
+
+static void add_word(void *arg, const char *address, const struct share *was,
+                     const struct share *is) {
+    struct words *w = arg;
+    (void)was;
+    CHECK(w->count + 2 <= REDIS_WORDS_MAX);
+    w->at[w->count++] = slice_of(address);
+    size_t begin = w->memory.len;
+    if (is) share_write(is, &w->memory);
+    // the memory may move: for now only how long it is
+    w->at[w->count++] = (struct slice){NULL, w->memory.len - begin};
+}
+
+static void write_result(struct shared_pool *p, const struct shares *theirs) {
+    struct cluster *c = p->cluster;
+    char *revision = joined(c->prefix, "revision"), *hash = joined(c->prefix, "pool:");
+    char *key = joined(hash, p->name), floor[24];
+    struct words w = {.at = calloc(REDIS_WORDS_MAX, sizeof *w.at)};
+    CHECK(w.at);
+    text_init(&w.memory, 16u << 20);
+    snprintf(floor, sizeof floor, "%lld", (long long)c->revision);
+    const struct slice first[] = {SLICE("EVAL"),      SLICE(WRITE_SCRIPT), SLICE("2"),
+                                  slice_of(revision), slice_of(key),       slice_of(c->channel),
+                                  slice_of(p->name),  slice_of(floor)};
+    w.count = sizeof first / sizeof *first;
+    memcpy(w.at, first, sizeof first);
+    shares_each_difference(theirs, &p->result, add_word, &w);
+    size_t used = 0;
+    for (size_t i = sizeof first / sizeof *first + 1; i < w.count; i += 2) {
+        w.at[i].at = w.memory.at + used;
+        used += w.at[i].len;
+    }
+    bool has_any = w.count > sizeof first / sizeof *first;
+    bool is_asked = has_any && redis_ask(c->asks, w.at, w.count, on_written, p);
+    text_fini(&w.memory);
+    free(w.at);
+    free(revision);
+    free(hash);
+    free(key);
+    if (has_any && !is_asked) end_question(p); // the base stays: it is still to be written
+    if (!has_any) on_written(p, NULL);
+}
+
+// Also called when there was nothing to write. Only what is with the server is the base of the next agreement.
+static void on_written(void *arg, const struct redisReply *reply) {
+    struct shared_pool *p = arg;
+    struct cluster *c = p->cluster;
+    bool is_failed = reply ? redis_reply_is_error(reply) : !redis_is_up(c->asks);
+    if (is_failed) {
+        if (reply)
+            log_repeated(LOG_LEVEL_ERROR, "cluster write", "cluster: pool \"%s\": %.*s", p->name,
+                         SLICE_ARGS(redis_reply_text(reply)));
+        p->is_due = true;
+    } else {
+        if (reply && redis_reply_integer(reply) > c->revision)
+            c->revision = redis_reply_integer(reply);
+        shares_free(&p->base);
+        p->base = p->result;
+        p->result = (struct shares){0};
+        p->has_base = true;
+    }
+    end_question(p);
+}
+
+static void end_question(struct shared_pool *p) {
+    p->is_busy = false;
+    if (p->is_due && redis_is_up(p->cluster->asks)) ask_for(p);
+}
+
+// Nobody can be asked: what was to be renewed by now and was not goes.
+static void expire_pool(struct shared_pool *p) {
+    struct shares mine = {0}, result = {0};
+    if (!p->has_base || !p->pool) return;
+    shares_of_pool(p->cluster->pools, p->pool, &mine);
+    shares_merge(&p->base, &mine, &p->base, (int64_t)time(NULL), &result);
+    shares_apply(p->cluster->pools, p->pool, &mine, &result);
+    p->digest = shares_digest(p->cluster->pools, p->pool);
+    shares_free(&mine);
+    shares_free(&result);
+}
+
+static char *joined(const char *a, const char *b) {
+    size_t len = strlen(a), more = strlen(b);
+    char *text = malloc(len + more + 1);
+    CHECK(text);
+    memcpy(text, a, len);
+    memcpy(text + len, b, more + 1);
+    return text;
+}

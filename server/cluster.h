@@ -1,0 +1,27 @@
+// SPDX-FileCopyrightText: The rsp authors
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "core/loop.h"
+#include "core/text.h"
+#include "routing/config.h"
+#include "server/pools.h"
+
+// The live pools of several rsp kept alike through a Redis server, by control. Each rsp has its own table and serves from it whether or
+// not the server is there; what is edited at one is in force at all as soon as they can talk. Layout, with the prefix of the file:
+//
+//   PREFIX revision     a number that grows with every edit
+//   PREFIX pool:NAME    a hash: address -> JSON (server/shares.h); other programs may write it, and then do the two lines below
+//   PREFIX changes      a channel: "REVISION NAME" for every edit
+//
+// Everything is read anew when the connection comes up, when a revision is missing between two messages, and every 60 s. A server
+// that has lost its data, or has older data than was seen before, gets what this rsp has: nothing that was removed comes back.
+struct cluster;
+
+struct cluster *cluster_new(struct loop *loop, struct pools *pools);
+void cluster_free(struct cluster *c);
+// The configuration in force from now on, after pools_merge(). It is borrowed until the next one; one without cluster { } ends all talk.
+void cluster_follow(struct cluster *c, const struct config *config);
+// Since when the server has been there or away, and the age of what it said last: one line of words; nothing where there is none.
+void cluster_describe(const struct cluster *c, struct text *out);
