@@ -65,6 +65,7 @@ static void on_up(void *arg);
 static void on_down(void *arg, const char *why);
 static void on_message(void *arg, struct slice message);
 static void sync_all(void *arg);
+static void set_sync(struct cluster *c);
 static void compare_all(void *arg);
 static void ask_for(struct shared_pool *p);
 static void on_read(void *arg, const struct redisReply *reply);
@@ -219,13 +220,18 @@ static void on_message(void *arg, struct slice message) {
 // Also by the clock: a message may have been lost, and members may be due.
 static void sync_all(void *arg) {
     struct cluster *c = arg;
-    bool may_be_due = false;
     for (size_t i = 0; i < c->count; i++) {
         ask_for(c->at[i]);
         if (!redis_is_up(c->asks) && c->expires) expire_pool(c->at[i]);
+    }
+    set_sync(c);
+}
+
+static void set_sync(struct cluster *c) {
+    bool may_be_due = false;
+    for (size_t i = 0; i < c->count; i++)
         for (size_t k = 0; k < c->at[i]->base.count; k++)
             may_be_due |= c->at[i]->base.at[k].until_s != 0;
-    }
     timer_set(&c->sync, may_be_due ? EXPIRY_MS : SYNC_MS);
 }
 
@@ -380,6 +386,7 @@ static void on_written(void *arg, const struct redisReply *reply) {
         p->base = p->result;
         p->result = (struct shares){0};
         p->has_base = true;
+        set_sync(c);
     }
     end_question(p);
 }

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: The rsp authors
+# SPDX-License-Identifier: Apache-2.0
+"""Three rsp whose live pools are kept alike through a redis-server: an edit at one is in force at all; without the server they serve on."""
+
+import json
+import shutil
+import signal
+
+from backends import answer, respond
+from harness import SystemTest, main, require, wait_until
+from redis_server import RedisServer
+from wire import get
+
+
+class Cluster(SystemTest):
+    def setUp(self):
+        super().setUp()
+        require(self, shutil.which("redis-server"), "redis-server")
+        self.redis = RedisServer()
+        self.addCleanup(self.redis.stop)
+        self.a, self.b = (self.backend(respond(lambda _, name=name: answer(200, name))) for name in (b"a", b"b"))
+
+    def instances(self, count=3, pool="live = true"):
+        routes = (f'cluster {{ redis = "unix:{self.redis.socket}" }}\n'
+                  f'site "*" {{ to = pool "apps" {{ {pool} }}, retry = 0 }}')
+        return [self.rsp(routes) for _ in range(count)]
+
+    def edit(self, rsp, *words):
+        done = rsp.ctl("pool", "apps", *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def serves(self, rsp, wanted):
+        """The set of answers of a few requests; empty: there is no member."""
+        got = [get(rsp.http) for _ in range(4)]
+        return {g.body for g in got if g.status == 200} == wanted
+
+    def wait_all(self, instances, wanted):
+        for rsp in instances:
+            wait_until(lambda rsp=rsp: self.serves(rsp, wanted), what=f"{wanted} at every instance")
+
+    def members(self):
+        words = self.redis.ask("HGETALL", "rsp:pool:apps").split("\n")
+        return dict(zip(words[::2], map(json.loads, words[1::2]))) if len(words) > 1 else {}
+
+    def test_an_edit_at_one_is_in_force_at_all(self):
+        instances = self.instances()
+        self.edit(instances[0], "add", self.a.address)
+        self.wait_all(instances, {b"a"})
+        self.edit(instances[1], "add", self.b.address)
+        self.wait_all(instances, {b"a", b"b"})
+        self.edit(instances[2], "drain", self.a.address)
+        self.wait_all(instances, {b"b"})
+        self.edit(instances[0], "remove", self.a.address)
+        wait_until(lambda: list(self.members()) == [self.b.address], what="the hash without it")
+        self.edit(instances[0], "remove", self.b.address)
+        self.wait_all(instances, set())
+        self.assertEqual(self.members(), {})
+
+    def test_other_programs_may_write_the_hash(self):
+        instances = self.instances(2)
+        self.redis.edit("apps", "HSET", self.a.address, "{}")
+        self.wait_all(instances, {b"a"})
+        self.redis.edit("apps", "HSET", self.b.address, '{"weight": "heavy"}')
+        wait_until(lambda: "/weight is not what can stand there" in instances[0].errors(), what="the word about it")
+        self.assertTrue(self.serves(instances[0], {b"a"}))
+        self.redis.edit("apps", "HDEL", self.a.address)
+        self.wait_all(instances, set())
+
+    def test_without_the_server_they_serve_on_and_later_their_edits_come_together(self):
+        instances = self.instances()
+        self.edit(instances[0], "add", self.a.address)
+        self.wait_all(instances, {b"a"})
+        self.redis.kill()
+        for rsp in instances:
+            wait_until(lambda rsp=rsp: "is away" in rsp.errors(), what="the word about it")
+        self.wait_all(instances, {b"a"})
+        self.edit(instances[1], "add", self.b.address)
+        self.edit(instances[2], "remove", self.a.address)
+        self.assertTrue(self.serves(instances[2], set()))
+        self.redis.start()  # with nothing in it
+        self.wait_all(instances, {b"b"})
+        wait_until(lambda: list(self.members()) == [self.b.address], what="the hash made anew")
+
+    def test_one_that_joins_takes_what_is_there_and_brings_nothing_back(self):
+        first = self.instances(1)[0]
+        self.edit(first, "add", self.a.address)
+        late = self.instances(1)[0]
+        self.wait_all([late], {b"a"})
+        self.edit(first, "add", self.b.address)
+        self.edit(first, "remove", self.a.address)
+        self.wait_all([first, late], {b"b"})
+
+    def test_a_server_that_hangs_counts_as_away(self):
+        rsp = self.instances(1)[0]
+        self.edit(rsp, "add", self.a.address)
+        self.redis.signal(signal.SIGSTOP)
+        self.edit(rsp, "add", self.b.address)
+        wait_until(lambda: "does not answer in time" in rsp.errors(), what="the word about it")
+        self.assertTrue(self.serves(rsp, {b"a", b"b"}))
+        self.redis.signal(signal.SIGCONT)
+        wait_until(lambda: len(self.members()) == 2, 20, what="both in the hash")
+
+    def test_a_server_with_older_data_gets_what_is_known(self):
+        instances = self.instances(2)
+        self.edit(instances[0], "add", self.a.address)
+        self.edit(instances[0], "add", self.b.address)
+        self.edit(instances[0], "remove", self.a.address)
+        self.wait_all(instances, {b"b"})
+        # as after a restore: a is back, and the revision is one that was long ago
+        self.redis.ask("HSET", "rsp:pool:apps", self.a.address, "{}")
+        self.redis.ask("HDEL", "rsp:pool:apps", self.b.address)
+        self.redis.ask("SET", "rsp:revision", "1")
+        self.redis.ask("PUBLISH", "rsp:changes", "1 apps")
+        wait_until(lambda: list(self.members()) == [self.b.address], what="the hash as it was")
+        self.wait_all(instances, {b"b"})
+        self.assertGreater(int(self.redis.ask("GET", "rsp:revision")), 3)
+
+    def test_a_member_that_nobody_renews_goes(self):
+        instances = self.instances(2)
+        self.edit(instances[0], "add", self.b.address)
+        self.redis.edit("apps", "HSET", self.a.address, '{"until": 1}')
+        now = int(self.redis.ask("TIME").split("\n")[0])
+        self.wait_all(instances, {b"b"})
+        self.redis.edit("apps", "HSET", self.a.address, f'{{"until": {now + 2}}}')
+        self.wait_all(instances, {b"a", b"b"})
+        self.wait_all(instances, {b"b"})
+
+    def test_wishes_for_members_of_the_file_are_shared_too(self):
+        instances = self.instances(2, f'"{self.a.address}", "{self.b.address}", live = true')
+        self.wait_all(instances, {b"a", b"b"})
+        self.edit(instances[0], "drain", self.a.address)
+        self.wait_all(instances, {b"b"})
+        self.edit(instances[1], "ready", self.a.address)
+        self.wait_all(instances, {b"a", b"b"})
+        self.assertEqual(self.members(), {})
+
+
+if __name__ == "__main__":
+    main()
