@@ -23,10 +23,12 @@ struct shared_pool {
     char *name;
     struct shares base; // what all had when we last agreed
     bool has_base;
-    struct shares result; // that is being written
-    bool is_busy;         // a question is under way
-    bool is_due;          // to be asked again after it
-    uint64_t digest;      // of the list that was compared last
+    struct shares mine, result; // what we had, and what is being agreed on
+    int64_t read_revision;      // that `result` was made of
+    bool is_busy;               // a question is under way
+    bool is_due;                // to be asked again after it
+    uint64_t digest;            // of the list that was compared last
+    int64_t revision;           // that the server has told us last
 };
 
 struct cluster {
@@ -37,8 +39,6 @@ struct cluster {
     bool expires; // stale = "expire"
     struct shared_pool **at;
     size_t count;
-    int64_t revision;             // that the server has told us in answers; they come in order
-    int64_t heard;                // in messages; -1: none since the connection came up
     uint64_t changed_ms, told_ms; // it came or went; it last said anything
     struct timer sync;
     struct task compare;
@@ -46,13 +46,15 @@ struct cluster {
 
 static const char READ_SCRIPT[] =
     "return {redis.call('GET', KEYS[1]), redis.call('HGETALL', KEYS[2])}";
-// A revision never falls behind one that somebody has seen, even on a server that has lost it.
+// Only onto what was read: else somebody else was quicker, and his edit is to be read first (0). A revision never falls behind one that was
+// seen, even on a server that has lost it.
 static const char WRITE_SCRIPT[] =
-    "for i = 4, #ARGV, 2 do "
+    "if tonumber(redis.call('GET', KEYS[1]) or '0') ~= tonumber(ARGV[3]) then return 0 end "
+    "for i = 5, #ARGV, 2 do "
     "if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[2], ARGV[i]) "
     "else redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end end "
     "local r = redis.call('INCR', KEYS[1]) "
-    "if r <= tonumber(ARGV[3]) then r = ARGV[3] + 1; redis.call('SET', KEYS[1], r) end "
+    "if r <= tonumber(ARGV[4]) then r = ARGV[4] + 1; redis.call('SET', KEYS[1], r) end "
     "redis.call('PUBLISH', ARGV[1], r .. ' ' .. ARGV[2]) "
     "return r";
 
@@ -69,20 +71,22 @@ static void set_sync(struct cluster *c);
 static void compare_all(void *arg);
 static void ask_for(struct shared_pool *p);
 static void on_read(void *arg, const struct redisReply *reply);
-static bool is_of_before(struct cluster *c, const struct redisReply *revision);
+static bool is_of_before(struct shared_pool *p, const struct redisReply *revision);
 static void read_shares(const struct shared_pool *p, const struct redisReply *hash,
                         struct shares *out);
 static void agree(struct shared_pool *p, const struct shares *theirs, bool is_lost);
-static void write_result(struct shared_pool *p, const struct shares *theirs);
+static void write_result(struct shared_pool *p, const struct shares *theirs, bool is_lost);
 static void on_written(void *arg, const struct redisReply *reply);
+static void put_in_force(struct shared_pool *p);
 static void end_question(struct shared_pool *p);
 static void expire_pool(struct shared_pool *p);
+static char *key_of(const struct shared_pool *p, const char *kind);
 static char *joined(const char *a, const char *b);
 
 struct cluster *cluster_new(struct loop *loop, struct pools *pools) {
     struct cluster *c = calloc(1, sizeof *c);
     CHECK(c);
-    *c = (struct cluster){.loop = loop, .pools = pools, .heard = -1};
+    *c = (struct cluster){.loop = loop, .pools = pools};
     timer_init(&c->sync, loop, sync_all, c);
     task_init(&c->compare, compare_all, c);
     pools_watch(pools, on_edit, c);
@@ -124,8 +128,8 @@ void cluster_describe(const struct cluster *c, struct text *out) {
     if (!c->asks) return;
     bool is_up = redis_is_up(c->asks) && redis_is_up(c->hears);
     uint64_t now = clock_ms();
-    text_printf(out, "%s %s for %llu s, revision %lld", c->address, is_up ? "there" : "away",
-                (unsigned long long)(now - c->changed_ms) / 1000, (long long)c->revision);
+    text_printf(out, "%s %s for %llu s", c->address, is_up ? "there" : "away",
+                (unsigned long long)(now - c->changed_ms) / 1000);
     if (c->told_ms)
         text_printf(out, ", heard of %llu s ago", (unsigned long long)(now - c->told_ms) / 1000);
 }
@@ -160,13 +164,13 @@ static void disconnect(struct cluster *c) {
     free(c->channel);
     c->asks = c->hears = NULL;
     c->address = c->prefix = c->channel = NULL;
-    c->revision = 0;
-    c->heard = -1;
     timer_clear(&c->sync);
     for (size_t i = 0; i < c->count; i++) {
         c->at[i]->is_busy = c->at[i]->is_due = c->at[i]->has_base = false;
+        c->at[i]->revision = 0;
         shares_free(&c->at[i]->base);
         shares_free(&c->at[i]->result);
+        shares_free(&c->at[i]->mine);
     }
 }
 
@@ -193,7 +197,6 @@ static void on_up(void *arg) {
     if (!redis_is_up(c->asks) || !redis_is_up(c->hears)) return;
     log_info("cluster: the server at %s is there", c->address);
     c->changed_ms = clock_ms();
-    c->heard = -1;
     sync_all(c);
 }
 
@@ -207,14 +210,10 @@ static void on_down(void *arg, const char *why) {
 
 static void on_message(void *arg, struct slice message) {
     struct cluster *c = arg;
-    uint64_t revision;
-    struct slice number = slice_cut(&message, ' ');
+    slice_cut(&message, ' '); // the revision
     c->told_ms = clock_ms();
-    if (!slice_to_u64(number, &revision)) return;
-    bool is_next = c->heard < 0 || (int64_t)revision == c->heard + 1;
-    c->heard = (int64_t)revision;
     for (size_t i = 0; i < c->count; i++)
-        if (!is_next || slice_equals(message, slice_of(c->at[i]->name))) ask_for(c->at[i]);
+        if (slice_equals(message, slice_of(c->at[i]->name))) ask_for(c->at[i]);
 }
 
 // Also by the clock: a message may have been lost, and members may be due.
@@ -251,15 +250,13 @@ static void ask_for(struct shared_pool *p) {
         p->is_due = true;
         return;
     }
-    char *revision = joined(c->prefix, "revision"), *hash = joined(c->prefix, "pool:");
-    char *key = joined(hash, p->name);
+    char *revision = key_of(p, "revision:"), *hash = key_of(p, "pool:");
     const struct slice words[] = {SLICE("EVAL"), SLICE(READ_SCRIPT), SLICE("2"), slice_of(revision),
-                                  slice_of(key)};
+                                  slice_of(hash)};
     p->is_due = false;
     p->is_busy = redis_ask(c->asks, words, sizeof words / sizeof *words, on_read, p);
     free(revision);
     free(hash);
-    free(key);
 }
 
 static void on_read(void *arg, const struct redisReply *reply) {
@@ -275,16 +272,17 @@ static void on_read(void *arg, const struct redisReply *reply) {
     }
     c->told_ms = clock_ms();
     read_shares(p, redis_reply_at(reply, 1), &theirs);
-    agree(p, &theirs, is_of_before(c, redis_reply_at(reply, 0)));
+    agree(p, &theirs, is_of_before(p, redis_reply_at(reply, 0)));
     shares_free(&theirs);
 }
 
 // The server has lost what it had: it is empty, or has older data than we have seen.
-static bool is_of_before(struct cluster *c, const struct redisReply *revision) {
+static bool is_of_before(struct shared_pool *p, const struct redisReply *revision) {
     uint64_t number = 0;
     if (!slice_to_u64(redis_reply_text(revision), &number)) number = 0;
-    if (number == 0 || (int64_t)number < c->revision) return true;
-    c->revision = (int64_t)number;
+    p->read_revision = (int64_t)number;
+    if (number == 0 || (int64_t)number < p->revision) return true;
+    p->revision = (int64_t)number;
     return false;
 }
 
@@ -309,15 +307,14 @@ static void read_shares(const struct shared_pool *p, const struct redisReply *ha
 
 // Who joins takes what is there; what he had of his own may have been removed meanwhile by others. Only an empty server gets it.
 static void agree(struct shared_pool *p, const struct shares *theirs, bool is_lost) {
-    struct shares mine = {0}, nothing = {0};
-    shares_of_pool(p->cluster->pools, p->pool, &mine);
-    const struct shares *base = p->has_base ? &p->base : is_lost ? &nothing : &mine;
+    struct shares nothing = {0};
+    shares_free(&p->mine);
     shares_free(&p->result);
-    shares_merge(base, &mine, is_lost ? base : theirs, (int64_t)time(NULL), &p->result);
-    shares_apply(p->cluster->pools, p->pool, &mine, &p->result);
+    shares_of_pool(p->cluster->pools, p->pool, &p->mine);
     p->digest = shares_digest(p->cluster->pools, p->pool);
-    shares_free(&mine);
-    write_result(p, theirs);
+    const struct shares *base = p->has_base ? &p->base : is_lost ? &nothing : &p->mine;
+    shares_merge(base, &p->mine, is_lost ? base : theirs, (int64_t)time(NULL), &p->result);
+    write_result(p, theirs, is_lost);
 }
 
 // The words of a command in the making.
@@ -339,17 +336,18 @@ static void add_word(void *arg, const char *address, const struct share *was,
     w->at[w->count++] = (struct slice){NULL, w->memory.len - begin};
 }
 
-static void write_result(struct shared_pool *p, const struct shares *theirs) {
+// A server that has lost the pool gets its revision again even where it has no members: the others are to see that this was agreed.
+static void write_result(struct shared_pool *p, const struct shares *theirs, bool is_lost) {
     struct cluster *c = p->cluster;
-    char *revision = joined(c->prefix, "revision"), *hash = joined(c->prefix, "pool:");
-    char *key = joined(hash, p->name), floor[24];
+    char *revision = key_of(p, "revision:"), *hash = key_of(p, "pool:"), read[24], floor[24];
     struct words w = {.at = calloc(REDIS_WORDS_MAX, sizeof *w.at)};
     CHECK(w.at);
     text_init(&w.memory, 16u << 20);
-    snprintf(floor, sizeof floor, "%lld", (long long)c->revision);
+    snprintf(read, sizeof read, "%lld", (long long)p->read_revision);
+    snprintf(floor, sizeof floor, "%lld", (long long)p->revision);
     const struct slice first[] = {SLICE("EVAL"),      SLICE(WRITE_SCRIPT), SLICE("2"),
-                                  slice_of(revision), slice_of(key),       slice_of(c->channel),
-                                  slice_of(p->name),  slice_of(floor)};
+                                  slice_of(revision), slice_of(hash),      slice_of(c->channel),
+                                  slice_of(p->name),  slice_of(read),      slice_of(floor)};
     w.count = sizeof first / sizeof *first;
     memcpy(w.at, first, sizeof first);
     shares_each_difference(theirs, &p->result, add_word, &w);
@@ -358,13 +356,12 @@ static void write_result(struct shared_pool *p, const struct shares *theirs) {
         w.at[i].at = w.memory.at + used;
         used += w.at[i].len;
     }
-    bool has_any = w.count > sizeof first / sizeof *first;
+    bool has_any = is_lost || w.count > sizeof first / sizeof *first;
     bool is_asked = has_any && redis_ask(c->asks, w.at, w.count, on_written, p);
     text_fini(&w.memory);
     free(w.at);
     free(revision);
     free(hash);
-    free(key);
     if (has_any && !is_asked) end_question(p); // the base stays: it is still to be written
     if (!has_any) on_written(p, NULL);
 }
@@ -374,21 +371,33 @@ static void on_written(void *arg, const struct redisReply *reply) {
     struct shared_pool *p = arg;
     struct cluster *c = p->cluster;
     bool is_failed = reply ? redis_reply_is_error(reply) : !redis_is_up(c->asks);
-    if (is_failed) {
+    if (!p->pool) {
+        p->has_base = false; // the route file has it no more
+    } else if (is_failed) {
         if (reply)
             log_repeated(LOG_LEVEL_ERROR, "cluster write", "cluster: pool \"%s\": %.*s", p->name,
                          SLICE_ARGS(redis_reply_text(reply)));
         p->is_due = true;
+    } else if (reply && redis_reply_integer(reply) == 0) {
+        p->is_due = true; // somebody was quicker
     } else {
-        if (reply && redis_reply_integer(reply) > c->revision)
-            c->revision = redis_reply_integer(reply);
-        shares_free(&p->base);
-        p->base = p->result;
-        p->result = (struct shares){0};
-        p->has_base = true;
-        set_sync(c);
+        if (reply) p->revision = redis_reply_integer(reply);
+        put_in_force(p);
     }
     end_question(p);
+}
+
+// An edit that came while we were writing is compared in turn.
+static void put_in_force(struct shared_pool *p) {
+    struct pools *pools = p->cluster->pools;
+    if (shares_digest(pools, p->pool) != p->digest) p->is_due = true;
+    shares_apply(pools, p->pool, &p->mine, &p->result);
+    p->digest = shares_digest(pools, p->pool);
+    shares_free(&p->base);
+    p->base = p->result;
+    p->result = (struct shares){0};
+    p->has_base = true;
+    set_sync(p->cluster);
 }
 
 static void end_question(struct shared_pool *p) {
@@ -406,6 +415,13 @@ static void expire_pool(struct shared_pool *p) {
     p->digest = shares_digest(p->cluster->pools, p->pool);
     shares_free(&mine);
     shares_free(&result);
+}
+
+static char *key_of(const struct shared_pool *p, const char *kind) {
+    char *before = joined(p->cluster->prefix, kind);
+    char *key = joined(before, p->name);
+    free(before);
+    return key;
 }
 
 static char *joined(const char *a, const char *b) {

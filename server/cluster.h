@@ -11,12 +11,12 @@
 // The live pools of several rsp kept alike through a Redis server, by control. Each rsp has its own table and serves from it whether or
 // not the server is there; what is edited at one is in force at all as soon as they can talk. Layout, with the prefix of the file:
 //
-//   PREFIX revision     a number that grows with every edit
-//   PREFIX pool:NAME    a hash: address -> JSON (server/shares.h); other programs may write it, and then do the two lines below
-//   PREFIX changes      a channel: "REVISION NAME" for every edit
+//   PREFIX pool:NAME      a hash: address -> JSON (server/shares.h)
+//   PREFIX revision:NAME  a number that grows with every edit of the pool
+//   PREFIX changes        a channel: "REVISION NAME" for every edit
 //
-// Everything is read anew when the connection comes up, when a revision is missing between two messages, and every 60 s. A server
-// that has lost its data, or has older data than was seen before, gets what this rsp has: nothing that was removed comes back.
+// Other programs may edit too, if they do all three. Everything is read anew when the connection comes up and every 60 s. A server that
+// has lost a pool, or has an older one than was seen before, gets what this rsp has: nothing that was removed comes back.
 struct cluster;
 
 struct cluster *cluster_new(struct loop *loop, struct pools *pools);

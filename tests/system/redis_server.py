@@ -32,7 +32,7 @@ class RedisServer:
     def edit(self, pool, *words):
         """What a program beside rsp does: HSET or HDEL of the pool's hash, and the word about it."""
         self.ask(words[0], f"rsp:pool:{pool}", *words[1:])
-        revision = self.ask("INCR", "rsp:revision")
+        revision = self.ask("INCR", f"rsp:revision:{pool}")
         self.ask("PUBLISH", "rsp:changes", f"{revision} {pool}")
 
     def signal(self, number):

@@ -7,6 +7,7 @@ import json
 import shutil
 import signal
 
+from admin import rspctl
 from backends import answer, respond
 from harness import SystemTest, main, require, wait_until
 from redis_server import RedisServer
@@ -27,8 +28,8 @@ class Cluster(SystemTest):
         return [self.rsp(routes) for _ in range(count)]
 
     def edit(self, rsp, *words):
-        done = rsp.ctl("pool", "apps", *words)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        code, _, errors = rspctl(rsp, "pool", "apps", *words)
+        self.assertEqual(code, 0, errors)
 
     def serves(self, rsp, wanted):
         """The set of answers of a few requests; empty: there is no member."""
@@ -110,11 +111,11 @@ class Cluster(SystemTest):
         # as after a restore: a is back, and the revision is one that was long ago
         self.redis.ask("HSET", "rsp:pool:apps", self.a.address, "{}")
         self.redis.ask("HDEL", "rsp:pool:apps", self.b.address)
-        self.redis.ask("SET", "rsp:revision", "1")
+        self.redis.ask("SET", "rsp:revision:apps", "1")
         self.redis.ask("PUBLISH", "rsp:changes", "1 apps")
         wait_until(lambda: list(self.members()) == [self.b.address], what="the hash as it was")
         self.wait_all(instances, {b"b"})
-        self.assertGreater(int(self.redis.ask("GET", "rsp:revision")), 3)
+        self.assertGreater(int(self.redis.ask("GET", "rsp:revision:apps")), 3)
 
     def test_a_member_that_nobody_renews_goes(self):
         instances = self.instances(2)
