@@ -43,7 +43,7 @@ typedef void shares_each_fn(void *arg, const char *address, const struct share *
 void shares_each_difference(const struct shares *was, const struct shares *is, shares_each_fn *each,
                             void *arg);
 
-// As JSON: {"added": true, "wish": "drain", "weight": 2, "tier": 0, "max_connections": 0, "until": 1770000000}; what is not there
+// As JSON: {"added": true, "wish": "drain", "weight": 2, "priority": 0, "max_connections": 0, "until": 1770000000}; what is not there
 // has its default (added, ready, weight 1). False and `why`: it is none.
 bool share_read(struct slice address, struct slice json, struct share *out, struct text *why);
 void share_write(const struct share *share, struct text *out);
