@@ -82,7 +82,8 @@ static void set_fini(struct check_set *set) {
 
 static enum check_result find(struct check_set *set, const struct check_conf *conf,
                               struct text *out) {
-    struct graph *g = graph_new();
+    struct graph *g =
+        graph_new((size_t)sk_X509_num(set->anchors) + (size_t)sk_X509_num(set->chain) + 1);
     struct chain_answer answer;
     bool has_host = conf->host && conf->host[0] != '\0';
     struct chain_question q = {.leaf = sk_X509_value(set->leaf, 0),

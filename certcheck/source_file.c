@@ -87,7 +87,8 @@ void source_add_directory(struct targets *t, const char *path) {
 
 static void take(struct targets *t, struct target *one, const char *path, unsigned wanted,
                  struct slice content) {
-    struct load_conf conf = {.path = path, .password = t->conf->password, .wanted = wanted};
+    struct load_conf conf = {
+        .path = path, .password = t->conf->password, .wanted = wanted, .decoded = t->decoded};
     struct bundle b;
     size_t failed = bundle_load(&b, content, &conf, &one->problems);
     bool is_empty = sk_X509_num(b.certificates) == 0 && (wanted & LOAD_CERTIFICATES);

@@ -18,7 +18,7 @@ static void free_target(struct target *t);
 struct targets *targets_new(const struct target_conf *conf) {
     struct targets *t = calloc(1, sizeof *t);
     CHECK(t);
-    *t = (struct targets){.conf = conf, .files = files_new()};
+    *t = (struct targets){.conf = conf, .files = files_new(), .decoded = decoded_new()};
     t->today = OSSL_PROVIDER_load(NULL, "default"); // the other one alone would take its place
     t->legacy = OSSL_PROVIDER_load(NULL, "legacy");
     ERR_clear_error();
@@ -31,6 +31,7 @@ void targets_free(struct targets *t) {
     free(t->list);
     issuers_free(t->issuers);
     files_free(t->files);
+    decoded_free(t->decoded);
     if (t->legacy) OSSL_PROVIDER_unload(t->legacy);
     if (t->today) OSSL_PROVIDER_unload(t->today);
     free(t);

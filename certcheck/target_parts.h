@@ -7,12 +7,14 @@
 
 #include "certcheck/target.h"
 #include "core/files.h"
+#include "tls/chain/decoded.h"
 
 // What certcheck/target.c and the sources (certcheck/source_*.c) know of a list together; nobody else includes this.
 
 struct targets {
     const struct target_conf *conf;
     struct files *files;
+    struct decoded *decoded; // what files have in common
     OSSL_PROVIDER *today,
         *legacy;             // algorithms: RC2 is what many a PKCS#12 file is still encrypted with
     struct issuers *issuers; // what --aia has fetched; NULL: nothing yet

@@ -10,14 +10,8 @@
 #include "core/check.h"
 #include "tls/certificate.h"
 #include "tls/chain/rules.h"
+#include "tls/chain/signatures.h"
 #include "tls/chain/verdict.h"
-
-#define CHECKS_MAX 2000
-
-struct trial_check {
-    uint32_t subject, entity;
-    bool is_good;
-};
 
 static int choose_leaf(const struct target *target);
 static void add_certificates(struct trial *t);
@@ -25,10 +19,13 @@ static bool reaches_anchor(struct trial *t);
 static const char *object(void *arg, X509 *const *certs, size_t count, size_t *at);
 static const char *judge_step(struct trial *t, const struct chain_question *q, const struct path *p,
                               size_t i);
-static bool is_signed(struct trial *t, uint32_t issuer, uint32_t subject);
 
 void trial_init(struct trial *t, const struct target *target, const struct trial_rules *rules) {
-    *t = (struct trial){.target = target, .rules = rules, .graph = graph_new()};
+    *t = (struct trial){
+        .target = target,
+        .rules = rules,
+    };
+    t->graph = graph_new((size_t)sk_X509_num(target->sent) + (size_t)sk_X509_num(target->extra));
     t->leaf_at = choose_leaf(target);
     t->leaf = sk_X509_value(target->sent, t->leaf_at);
     t->plain = (struct chain_question){.leaf = t->leaf,
@@ -36,19 +33,17 @@ void trial_init(struct trial *t, const struct target *target, const struct trial
                                        .purpose = CHAIN_SERVER,
                                        .bits_min = 1,
                                        .intermediates_max = -1,
+                                       .signatures = rules->signatures,
                                        .limits = CHAIN_LIMITS_TOOL};
     t->question = t->plain;
     t->question.bits_min = rules->policy ? 1 : CHAIN_BITS_MIN;
     t->question.objects = rules->policy ? object : NULL;
     t->question.objects_arg = (void *)rules;
-    t->checks = calloc(CHECKS_MAX, sizeof *t->checks);
-    CHECK(t->checks);
     add_certificates(t);
 }
 
 void trial_fini(struct trial *t) {
     graph_free(t->graph);
-    free(t->checks);
     *t = (struct trial){0};
 }
 
@@ -140,19 +135,6 @@ static const char *judge_step(struct trial *t, const struct chain_question *q, c
     if (objection || is_last) return objection;
     uint32_t number = trial_number(t, cert), above = trial_number(t, p->steps[i + 1]->cert);
     if (trial_bits(t, above, number) < q->bits_min) return "its signature is too weak";
-    return is_signed(t, above, number) ? NULL : "its issuer's key did not make its signature";
-}
-
-static bool is_signed(struct trial *t, uint32_t issuer, uint32_t subject) {
-    const struct version *w = graph_version(t->graph, issuer);
-    X509 *cert = graph_version(t->graph, subject)->step.cert;
-    for (size_t i = 0; i < t->check_count; i++)
-        if (t->checks[i].subject == subject && t->checks[i].entity == w->entity)
-            return t->checks[i].is_good;
-    EVP_PKEY *key = X509_get0_pubkey(w->step.cert);
-    bool is_good = key && X509_verify(cert, key) == 1;
-    ERR_clear_error();
-    if (t->check_count < CHECKS_MAX)
-        t->checks[t->check_count++] = (struct trial_check){subject, w->entity, is_good};
-    return is_good;
+    bool is_signed = signatures_check(t->rules->signatures, t->graph, number, above);
+    return is_signed ? NULL : "its issuer's key did not make its signature";
 }

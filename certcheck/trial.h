@@ -16,6 +16,8 @@ struct trial_rules {
     const struct trust *trust;
     const struct policy *policy; // NULL: signatures and keys must be worth 112 bits
     time_t at;
+    struct signatures
+        *signatures; // shared by all targets; NULL: each is checked whenever it is met
 };
 struct trial {
     const struct target *target;
@@ -28,8 +30,6 @@ struct trial {
         has_own_roots; // nobody trusted is reached; the target's self-signed certificates count as anchors
     struct chain_question question; // as the rules have it
     struct chain_question plain;    // RFC 5280 alone: any strength, no policy
-    struct trial_check *checks;     // signatures that have been checked
-    size_t check_count;
 };
 
 // The target has sent at least one certificate; it and the rules must outlive this. trial_fini() is due.

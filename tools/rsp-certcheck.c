@@ -10,6 +10,7 @@
 #include "certcheck/out.h"
 #include "certcheck/password.h"
 #include "core/check.h"
+#include "tls/chain/signatures.h"
 #include "tools/certcheck.h"
 #include "tools/certcheck_words.h"
 
@@ -60,7 +61,7 @@ static bool begin(struct program *p) {
     struct policy *policy = NULL;
     text_init(&problems, 100000);
     p->files = files_new();
-    p->rules = (struct report_rules){.trial = {.at = words->at},
+    p->rules = (struct report_rules){.trial = {.at = words->at, .signatures = signatures_new()},
                                      .models = words->models,
                                      .warning_days = (int)words->warning_days};
     p->rules.trial.trust = trust_new(p->files, words->anchors, &problems);
@@ -85,6 +86,7 @@ static void end(struct program *p) {
     targets_free(p->targets);
     policy_free((struct policy *)p->rules.trial.policy);
     trust_free((struct trust *)p->rules.trial.trust);
+    signatures_free(p->rules.trial.signatures);
     files_free(p->files);
     password_free(p->password);
 }

@@ -54,7 +54,7 @@ static void ask(struct graph *g, int bits_min) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len) {
     if (!leaf.cert) make_set();
-    struct graph *g = graph_new();
+    struct graph *g = graph_new(0);
     size_t kept = 0; // versions that are not rewound, all anchors among them
     for (size_t i = 0; i < len && i < STEPS_MAX; i++) {
         const struct made_cert *c = &set[bytes[i] % SET];

@@ -15,7 +15,7 @@
 #define IN_2026 1795000000
 
 static void search(const STACK_OF(X509) * certs, bool is_web, const STACK_OF(X509_CRL) * crls) {
-    struct graph *g = graph_new();
+    struct graph *g = graph_new(0);
     struct chain_answer answer;
     int count = sk_X509_num(certs);
     struct chain_question q = {.leaf = sk_X509_value(certs, 0),

@@ -76,7 +76,7 @@ static void drop_line(struct line *l) {
 
 static bool is_valid(struct line *l, const STACK_OF(X509_CRL) * crls,
                      const struct made_cert *helper) {
-    struct graph *g = graph_new();
+    struct graph *g = graph_new(0);
     struct chain_question q = question_about(l->certs[l->count - 1].cert);
     struct chain_answer answer;
     q.crls = crls;

@@ -62,7 +62,7 @@ static bool is_self_signed(int cert) {
 
 // The strong path is leaf, int-sha256, root: 128 bits throughout.
 static void assert_strong(const int *trusted, const int *sent) {
-    struct graph *g = graph_new();
+    struct graph *g = graph_new(0);
     struct chain_question q = question_about(made[LEAF].cert);
     struct chain_answer answer;
     for (; *trusted >= 0; trusted++) graph_add(g, made[*trusted].cert, is_self_signed(*trusted));
@@ -155,7 +155,7 @@ static void every_order_of_the_certificates_gives_the_same_path(void **state) {
 }
 
 static void with_a_least_strength_only_weak_paths_are_refused_in_words(void **state) {
-    struct graph *g = graph_new();
+    struct graph *g = graph_new(0);
     struct chain_question q = question_about(made[LEAF].cert);
     struct chain_answer answer;
     (void)state;

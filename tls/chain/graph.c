@@ -11,7 +11,9 @@
 #include "core/check.h"
 #include "tls/chain/strength.h"
 
-#define BUCKETS 4096 // a power of two
+// Of each hash table; powers of two.
+#define BUCKETS_MIN 64
+#define BUCKETS_MAX 4096
 
 // Chains of a hash table are put together at the head and taken apart in the opposite order by graph_rewind().
 struct name {
@@ -30,8 +32,9 @@ struct graph {
     uint32_t *next_in_bucket; // of versions
     size_t count, name_count, entity_count;
     size_t room, name_room, entity_room;
-    struct mark *marks; // what stood before each version
-    uint32_t version_buckets[BUCKETS], name_buckets[BUCKETS], entity_buckets[BUCKETS];
+    struct mark *marks;                                        // what stood before each version
+    uint32_t *version_buckets, *name_buckets, *entity_buckets; // one block
+    uint32_t buckets;
 };
 // How many names and entities there were before a version came.
 struct mark {
@@ -44,21 +47,27 @@ static uint32_t intern_name(struct graph *g, const X509_NAME *name);
 static uint32_t intern_entity(struct graph *g, uint32_t name, X509 *cert);
 static bool print_of_key(X509 *cert, unsigned char *print);
 static time_t seconds_of(const ASN1_TIME *time);
-static uint32_t bucket_of(const unsigned char *print);
+static uint32_t bucket_of(const struct graph *g, const unsigned char *print);
 static bool lower(const struct graph *g, int bits, unsigned char *distances, unsigned char round);
 
-struct graph *graph_new(void) {
+struct graph *graph_new(size_t expected) {
     struct graph *g = calloc(1, sizeof *g);
     CHECK(g);
-    memset(g->version_buckets, 0xff, sizeof g->version_buckets);
-    memset(g->name_buckets, 0xff, sizeof g->name_buckets);
-    memset(g->entity_buckets, 0xff, sizeof g->entity_buckets);
+    g->buckets = BUCKETS_MIN;
+    while (g->buckets < expected && g->buckets < BUCKETS_MAX) g->buckets *= 2;
+    size_t bytes = g->buckets * sizeof *g->version_buckets;
+    g->version_buckets = malloc(bytes * 3);
+    CHECK(g->version_buckets);
+    memset(g->version_buckets, 0xff, bytes * 3); // GRAPH_NOBODY
+    g->name_buckets = g->version_buckets + g->buckets;
+    g->entity_buckets = g->name_buckets + g->buckets;
     return g;
 }
 
 void graph_free(struct graph *g) {
     if (!g) return;
     for (size_t i = 0; i < g->count; i++) X509_free(g->versions[i].step.cert);
+    free(g->version_buckets);
     free(g->versions);
     free(g->next_in_bucket);
     free(g->marks);
@@ -94,8 +103,8 @@ uint32_t graph_add(struct graph *g, X509 *cert, bool is_anchor) {
     v.key_bits = strength_of_key(X509_get0_pubkey(cert));
     v.next = g->names[v.subject].first;
     g->names[v.subject].first = number;
-    g->next_in_bucket[number] = g->version_buckets[bucket_of(v.step.print)];
-    g->version_buckets[bucket_of(v.step.print)] = number;
+    g->next_in_bucket[number] = g->version_buckets[bucket_of(g, v.step.print)];
+    g->version_buckets[bucket_of(g, v.step.print)] = number;
     g->versions[g->count++] = v;
     ERR_clear_error();
     return number;
@@ -122,20 +131,24 @@ uint32_t graph_entities(const struct graph *g) {
     return (uint32_t)g->entity_count;
 }
 
+const unsigned char *graph_key_print(const struct graph *g, uint32_t entity) {
+    return g->entities[entity].key_print;
+}
+
 void graph_rewind(struct graph *g, size_t count) {
     while (g->count > count) {
         uint32_t number = (uint32_t)--g->count;
         struct version *v = &g->versions[number];
         const struct mark *before = &g->marks[number];
-        g->version_buckets[bucket_of(v->step.print)] = g->next_in_bucket[number];
+        g->version_buckets[bucket_of(g, v->step.print)] = g->next_in_bucket[number];
         g->names[v->subject].first = v->next;
         while (g->entity_count > before->entity_count) {
             const struct entity *e = &g->entities[--g->entity_count];
-            g->entity_buckets[bucket_of(e->key_print)] = e->next_in_bucket;
+            g->entity_buckets[bucket_of(g, e->key_print)] = e->next_in_bucket;
         }
         while (g->name_count > before->name_count) {
             const struct name *n = &g->names[--g->name_count];
-            g->name_buckets[n->hash % BUCKETS] = n->next_in_bucket;
+            g->name_buckets[n->hash % g->buckets] = n->next_in_bucket;
         }
         X509_free(v->step.cert);
     }
@@ -185,7 +198,7 @@ static void grow(struct graph *g) {
 }
 
 static uint32_t find_version(const struct graph *g, const unsigned char *print) {
-    uint32_t i = g->version_buckets[bucket_of(print)];
+    uint32_t i = g->version_buckets[bucket_of(g, print)];
     while (i != GRAPH_NOBODY && memcmp(g->versions[i].step.print, print, PRINT_BYTES) != 0)
         i = g->next_in_bucket[i];
     return i;
@@ -193,20 +206,20 @@ static uint32_t find_version(const struct graph *g, const unsigned char *print) 
 
 static uint32_t intern_name(struct graph *g, const X509_NAME *name) {
     uint32_t hash = (uint32_t)X509_NAME_hash_ex(name, NULL, NULL, NULL);
-    for (uint32_t i = g->name_buckets[hash % BUCKETS]; i != GRAPH_NOBODY;
+    for (uint32_t i = g->name_buckets[hash % g->buckets]; i != GRAPH_NOBODY;
          i = g->names[i].next_in_bucket)
         if (g->names[i].hash == hash && X509_NAME_cmp(g->names[i].name, name) == 0) return i;
     g->names = grown(g->names, &g->name_room, g->name_count, sizeof *g->names);
     uint32_t number = (uint32_t)g->name_count++;
-    g->names[number] = (struct name){name, hash, g->name_buckets[hash % BUCKETS], GRAPH_NOBODY};
-    g->name_buckets[hash % BUCKETS] = number;
+    g->names[number] = (struct name){name, hash, g->name_buckets[hash % g->buckets], GRAPH_NOBODY};
+    g->name_buckets[hash % g->buckets] = number;
     return number;
 }
 
 static uint32_t intern_entity(struct graph *g, uint32_t name, X509 *cert) {
     struct entity e = {.name = name};
     if (!print_of_key(cert, e.key_print)) memset(e.key_print, 0, sizeof e.key_print);
-    uint32_t *bucket = &g->entity_buckets[bucket_of(e.key_print)];
+    uint32_t *bucket = &g->entity_buckets[bucket_of(g, e.key_print)];
     for (uint32_t i = *bucket; i != GRAPH_NOBODY; i = g->entities[i].next_in_bucket)
         if (g->entities[i].name == name &&
             memcmp(g->entities[i].key_print, e.key_print, PRINT_BYTES) == 0)
@@ -233,6 +246,6 @@ static time_t seconds_of(const ASN1_TIME *time) {
     return ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : 0;
 }
 
-static uint32_t bucket_of(const unsigned char *print) {
-    return (print[0] | (uint32_t)print[1] << 8) % BUCKETS;
+static uint32_t bucket_of(const struct graph *g, const unsigned char *print) {
+    return (print[0] | (uint32_t)print[1] << 8) % g->buckets;
 }

@@ -27,7 +27,8 @@ struct version {
 };
 
 struct graph;
-struct graph *graph_new(void);
+// Its tables are made for so many certificates; more find room as well, only slower.
+struct graph *graph_new(size_t expected);
 void graph_free(struct graph *g);
 
 // Takes a reference. Of one that is there already only is_anchor counts. Its number, or GRAPH_NOBODY when the graph is full or the
@@ -39,6 +40,8 @@ struct version *graph_version(struct graph *g, uint32_t number);
 uint32_t graph_first(const struct graph *g, uint32_t name);
 uint32_t graph_names(const struct graph *g);    // names are numbered below this
 uint32_t graph_entities(const struct graph *g); // entities as well
+// SHA-256 of an entity's key as it is encoded; zeros: it cannot be encoded.
+const unsigned char *graph_key_print(const struct graph *g, uint32_t entity);
 
 // Forgets what was added since the graph had this many versions (none of them an anchor).
 void graph_rewind(struct graph *g, size_t count);

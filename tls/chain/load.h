@@ -9,6 +9,7 @@
 
 #include "core/slice.h"
 #include "core/text.h"
+#include "tls/chain/decoded.h"
 
 // Certificates, CRLs and private keys from the bytes of a file: PEM blocks among any other text; DER, one after the other; PKCS#7 and PKCS#12
 // (RFC 7292) as DER or PEM. What cannot be decoded is left out and said in `problems`, one line each: "PATH:LINE: certificate 3: why"
@@ -29,10 +30,11 @@ struct bundle {
 // What is not wanted is passed over, and need not be readable.
 enum { LOAD_CERTIFICATES = 1, LOAD_CRLS = 2, LOAD_KEYS = 4, LOAD_ALL = 7 };
 struct load_conf {
-    const char *path;     // for messages
-    const char *password; // for PKCS#12 and encrypted keys; NULL: none
-    unsigned wanted;      // LOAD_...
-    int certificates_max; // 0: LOAD_CERTIFICATES_MAX
+    const char *path;        // for messages
+    const char *password;    // for PKCS#12 and encrypted keys; NULL: none
+    unsigned wanted;         // LOAD_...
+    int certificates_max;    // 0: LOAD_CERTIFICATES_MAX
+    struct decoded *decoded; // shared by many files; NULL: none
 };
 
 // Returns how many there were that could not be read. bundle_fini() is due in either case.

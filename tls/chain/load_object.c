@@ -59,7 +59,7 @@ static unsigned char tag_of(struct slice der) {
 }
 
 static bool load_certificate(struct loading *l, const unsigned char **at, long len) {
-    X509 *cert = d2i_X509(NULL, at, len);
+    X509 *cert = decoded_take(l->conf->decoded, at, len);
     if (cert)
         load_take_certificate(l, cert);
     else

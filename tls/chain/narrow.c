@@ -19,7 +19,7 @@ static bool refuse(X509_STORE_CTX *verification);
 
 bool narrow_verify(X509_STORE_CTX *verification, const struct narrow_rules *rules,
                    struct narrow_verdict *verdict, struct text *why) {
-    struct graph *g = graph_new();
+    struct graph *g = graph_new(NARROW_SENT_MAX);
     struct chain_answer answer;
     const STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(verification);
     struct chain_question q = {.leaf = X509_STORE_CTX_get0_cert(verification),

@@ -37,5 +37,6 @@ struct chain_question {
     // Itself NULL: there is none.
     const char *(*objects)(void *arg, X509 *const *certs, size_t count, size_t *at);
     void *objects_arg;
+    struct signatures *signatures; // remembered over many questions; NULL: for this one only
     struct chain_limits limits;
 };

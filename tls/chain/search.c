@@ -13,6 +13,7 @@
 #include "tls/certificate.h"
 #include "tls/chain/host.h"
 #include "tls/chain/rules.h"
+#include "tls/chain/signatures.h"
 #include "tls/chain/strength.h"
 #include "tls/chain/verdict.h"
 #include "tls/chain/web.h"
@@ -247,8 +248,7 @@ static bool is_signed(struct search *s, uint32_t subject, uint32_t issuer) {
     if (!charge(s, &s->answer->signatures, s->q->limits.signatures,
                 "given up after too many checks of signatures"))
         return false;
-    EVP_PKEY *key = X509_get0_pubkey(w->step.cert);
-    bool is_good = key && X509_verify(cert, key) == 1;
+    bool is_good = signatures_check(s->q->signatures, s->g, subject, issuer);
     s->checked[place] = (struct checked){subject, w->entity, is_good};
     if (!is_good) object(s, SAYS_CERTIFICATE, cert, "its issuer's key did not make its signature");
     return is_good;

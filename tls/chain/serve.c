@@ -33,7 +33,7 @@ STACK_OF(X509) * serve_chain(X509 *leaf, const STACK_OF(X509) * pool) {
 
 static STACK_OF(X509) *
     attempt(X509 *leaf, const STACK_OF(X509) * pool, enum end end, int bits_min) {
-    struct graph *g = graph_new();
+    struct graph *g = graph_new(pool ? (size_t)sk_X509_num(pool) : 0);
     struct chain_answer answer;
     struct chain_question q = {.leaf = leaf,
                                .at = time(NULL),
