@@ -54,8 +54,11 @@ global
   no strict-limits
   tune.ssl.default-dh-param 2048
   ssl-default-bind-options ssl-min-ver TLSv1.2
+  log stdout format raw local0
 defaults
   mode http
+  option httplog
+  {access}
   timeout connect 3s
   timeout client 600s
   timeout server 60s
@@ -147,7 +150,9 @@ def start_nginx(folder, backend, log=False, asks_clients=False):
 
 
 def start_haproxy(folder, backend, log=False, asks_clients=False):
-    return Proxy("haproxy", lambda path: ["/usr/sbin/haproxy", "-db", "-f", path], "haproxy.cfg", HAPROXY, folder, backend=backend, asks_clients=asks_clients)
+    access = "log global" if log else "no log"  # its standard output is a file
+    return Proxy("haproxy", lambda path: ["/usr/sbin/haproxy", "-db", "-f", path], "haproxy.cfg", HAPROXY, folder, access=access, backend=backend,
+                 asks_clients=asks_clients)
 
 
 def start_floor(folder, backend, log=False, asks_clients=False):

@@ -78,7 +78,7 @@ def latency(proxy, seconds, rate):
 ROWS = [
     Row("small-plain", "small GET, keep-alive, plain", "us", "0.90", small_get, floor=True),
     Row("small-tls", "small GET, keep-alive, TLS", "us", "0.92", small_get, tls=True),
-    Row("small-logged", "the same, plain, with an access log (HAProxy: without)", "us", "0.90", small_get, logs=True, fresh=True),
+    Row("small-logged", "the same, plain, with an access log into a file", "us", "0.90", small_get, logs=True, fresh=True),
     Row("handshakes", "full TLS handshakes (P-256)", "us", "1.00", handshake),
     Row("client-certs", "the same with client certificates (one intermediate) and an answer", "us", "1.10", handshake, fresh=True, asks_clients=True, has_certificate=True),
     Row("body-plain", "1 GB body, plain", "s/GB", "0.45", body),
