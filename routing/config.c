@@ -13,6 +13,7 @@ static void finish_old_format(struct loader *l);
 static void finish_pools(struct loader *l);
 static void finish_keys(struct loader *l);
 static void check_table_limits(struct loader *l);
+static void check_lists(struct loader *l);
 static void finish_sites(struct loader *l);
 static void add_default_listen(struct loader *l);
 static void *keep(struct loader *l, const struct pointers *list);
@@ -26,6 +27,7 @@ void loader_finish(struct loader *l) {
     finish_pools(l);
     finish_keys(l);
     check_table_limits(l);
+    check_lists(l);
     finish_sites(l);
     if (l->listens.count == 0 && l->site_count == 0 && conf_error_count(l->conf) == 0)
         conf_error(l->conf, &file, "declares neither listen nor site: it would serve nothing");
@@ -116,6 +118,21 @@ static void check_table_limits(struct loader *l) {
                    TABLE_FILE_MAX);
     if (l->pools.count > TABLE_FILE_MAX)
         conf_error(l->conf, &spot, "has %zu pools; the most is %d", l->pools.count, TABLE_FILE_MAX);
+}
+
+static void check_lists(struct loader *l) {
+    for (size_t i = 0; i < l->pools.count; i++) {
+        const struct pool *p = l->pools.at[i];
+        struct conf_spot spot = {
+            .file = p->place.file, .line = p->place.line, .word = "pool", .name = p->name};
+        if (!p->hipache) continue;
+        if (!p->is_live)
+            conf_error_of_key(l->conf, &spot, "hipache", "'hipache' needs live = true");
+        else if (!l->config->cluster.redis)
+            conf_error_of_key(
+                l->conf, &spot, "hipache",
+                "'hipache' needs cluster { redis = ... }: that is where the list stands");
+    }
 }
 
 static void finish_sites(struct loader *l) {

@@ -54,6 +54,8 @@ struct pool {
     struct passive_conf passive;
     unsigned slow_start_ms; // 0: none
     bool is_live;           // members come and go by the admin API
+    char *
+        hipache; // the host whose list "frontend:HOST" in the cluster's Redis they are taken from; NULL: none
     struct member_conf *configured;
     size_t configured_count;
     // live, per process:

@@ -134,11 +134,14 @@ static void say(struct local_reply *r, int status, const char *words) {
 static void give_status(struct admin *a, const struct local_request *request, struct local_reply *r,
                         void (**cancel)(void *reply_arg), void **cancel_arg) {
     (void)request, (void)cancel, (void)cancel_arg;
-    struct text page;
+    struct text page, more;
     text_init(&page, PAGE_MAX);
+    text_init(&more, PAGE_MAX);
+    a->conf.add_status(a->conf.arg, &more);
     admin_write_status(a->conf.board, a->conf.generation(a->conf.arg)->number,
-                       state_path(a->conf.state), &page);
+                       state_path(a->conf.state), text_slice(&more), &page);
     local_answer(r, 200, "application/json", text_slice(&page));
+    text_fini(&more);
     text_fini(&page);
 }
 

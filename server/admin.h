@@ -27,7 +27,8 @@ struct admin_calls {
     struct pools *pools;
     struct state *state;
     const struct generation *(*generation)(void *arg); // in use now
-    void (*add_metrics)(void *arg, struct text *out);  // of the members of pools
+    void (*add_status)(void *arg, struct text *out);   // members of the status page
+    void (*add_metrics)(void *arg, struct text *out); // of the members of pools, and of the cluster
     // Why a member is in the state that it is in; false: there is nothing to say.
     bool (*describe_member)(void *arg, uint32_t slot, struct text *out);
     struct questions *questions;

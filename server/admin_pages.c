@@ -19,10 +19,11 @@ static void add_lines(struct slice lines, struct text *out);
 // --- status ---
 
 void admin_write_status(struct scoreboard *board, unsigned generation, const char *state_path,
-                        struct text *out) {
+                        struct slice more, struct text *out) {
     text_printf(out, "{\"generation\": %u, \"uptime_s\": %lld,\n", generation,
                 (long long)(time(NULL) - scoreboard_started_at(board)));
     add_state(board, state_path, out);
+    text_add(out, more);
     add_processes(board, out);
     add_counters(board, out);
     text_add(out, SLICE("}\n"));

@@ -15,6 +15,8 @@
 //   PREFIX revision:NAME  a number that grows with every edit of the pool
 //   PREFIX changes        a channel: "REVISION NAME" for every edit
 //
+//   frontend:HOST         a list of hipache's, of pools that say so: it is read every two seconds and never written
+//
 // Other programs may edit too, if they do all three. Everything is read anew when the connection comes up and every 60 s. A server that
 // has lost a pool, or has an older one than was seen before, gets what this rsp has: nothing that was removed comes back.
 struct cluster;
@@ -23,5 +25,7 @@ struct cluster *cluster_new(struct loop *loop, struct pools *pools);
 void cluster_free(struct cluster *c);
 // The configuration in force from now on, after pools_merge(). It is borrowed until the next one; one without cluster { } ends all talk.
 void cluster_follow(struct cluster *c, const struct config *config);
-// Since when the server has been there or away, and the age of what it said last: one line of words; nothing where there is none.
-void cluster_describe(const struct cluster *c, struct text *out);
+// Members of the status page, and metrics: since when the server has been there or away, and the age of what it said last. Nothing where
+// there is no cluster.
+void cluster_write_status(const struct cluster *c, struct text *out);
+void cluster_write_metrics(const struct cluster *c, struct text *out);

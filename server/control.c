@@ -52,9 +52,15 @@ static const struct generation *generation_of(void *arg) {
     return role_generation(c->role);
 }
 
+static void add_status(void *arg, struct text *out) {
+    const struct control *c = arg;
+    cluster_write_status(c->cluster, out);
+}
+
 static void add_metrics(void *arg, struct text *out) {
     const struct control *c = arg;
     health_write_metrics(c->health, out);
+    cluster_write_metrics(c->cluster, out);
 }
 
 static bool describe_member(void *arg, uint32_t slot, struct text *out) {
@@ -74,6 +80,7 @@ int control_run(void *start, int channel_fd) {
     struct admin_calls admin = {.board = s->board,
                                 .state = c.state,
                                 .generation = generation_of,
+                                .add_status = add_status,
                                 .add_metrics = add_metrics,
                                 .describe_member = describe_member,
                                 .ask = ask,

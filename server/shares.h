@@ -47,3 +47,5 @@ void shares_each_difference(const struct shares *was, const struct shares *is, s
 // has its default (added, ready, weight 1). False and `why`: it is none.
 bool share_read(struct slice address, struct slice json, struct share *out, struct text *why);
 void share_write(const struct share *share, struct text *out);
+// Adds what a row of hipache's lists says; one that stands there again has one more weight. False and `why`: it is no address.
+bool shares_put_hipache(struct shares *s, struct slice url, struct text *why);

@@ -31,6 +31,9 @@ class Cluster(SystemTest):
         code, _, errors = rspctl(rsp, "pool", "apps", *words)
         self.assertEqual(code, 0, errors)
 
+    def status(self, rsp):
+        return json.loads(rspctl(rsp, "status")[1])["cluster"]
+
     def serves(self, rsp, wanted):
         """The set of answers of a few requests; empty: there is no member."""
         got = [get(rsp.http) for _ in range(4)]
@@ -72,9 +75,12 @@ class Cluster(SystemTest):
         instances = self.instances()
         self.edit(instances[0], "add", self.a.address)
         self.wait_all(instances, {b"a"})
+        self.assertTrue(self.status(instances[0])["is_up"])
         self.redis.kill()
         for rsp in instances:
             wait_until(lambda rsp=rsp: "is away" in rsp.errors(), what="the word about it")
+        self.assertFalse(self.status(instances[0])["is_up"])
+        self.assertIn("rsp_cluster_up 0\n", rspctl(instances[0], "metrics")[1])
         self.wait_all(instances, {b"a"})
         self.edit(instances[1], "add", self.b.address)
         self.edit(instances[2], "remove", self.a.address)
@@ -135,6 +141,31 @@ class Cluster(SystemTest):
         self.edit(instances[1], "ready", self.a.address)
         self.wait_all(instances, {b"a", b"b"})
         self.assertEqual(self.members(), {})
+
+    def lists(self, *urls):
+        """A list as hipache has it: a name for people, then URLs."""
+        self.redis.ask("DEL", "frontend:www.example.com")
+        self.redis.ask("RPUSH", "frontend:www.example.com", "mywebsite", *urls)
+
+    def test_a_list_of_hipache_is_followed_and_edits_stay(self):
+        self.lists(f"http://{self.a.address}/")
+        rsp = self.instances(1, 'live = true, hipache = "www.example.com"')[0]
+        self.wait_all([rsp], {b"a"})
+        self.lists(f"http://{self.a.address}", f"http://{self.b.address}", f"http://{self.b.address}", "http://?")
+        self.wait_all([rsp], {b"a", b"b"})
+        self.assertEqual({m["address"]: m["weight"] for m in json.loads(rspctl(rsp, "--json", "pool", "apps")[1])["members"]},
+                         {self.a.address: 1, self.b.address: 2})
+        self.assertIn("a member was left out", rsp.errors())
+        self.edit(rsp, "drain", self.a.address)
+        self.lists(f"http://{self.a.address}", f"http://{self.b.address}")
+        self.wait_all([rsp], {b"b"})
+        self.edit(rsp, "ready", self.a.address)
+        self.wait_all([rsp], {b"a", b"b"})
+        self.lists(f"http://{self.b.address}")
+        self.wait_all([rsp], {b"b"})
+        self.redis.ask("DEL", "frontend:www.example.com")
+        wait_until(lambda: "there is no list frontend:www.example.com" in rsp.errors(), what="the word about it")
+        self.assertTrue(self.serves(rsp, {b"b"}))
 
 
 if __name__ == "__main__":

@@ -76,7 +76,8 @@ static void status_lists_the_processes_there_are(void **state) {
     *scoreboard_row(b, 2) = (struct process_row){.pid = 4711, .generation = 3, .deaths = 1};
     struct text page;
     text_init(&page, PAGE_MAX);
-    admin_write_status(b, 3, NULL, &page);
+    admin_write_status(b, 3, NULL, SLICE(" \"more\": 1,\n"), &page);
+    assert_non_null(strstr(text_string(&page), "\n \"more\": 1,\n"));
     assert_non_null(strstr(text_string(&page), "{\"generation\": 3, "));
     assert_non_null(
         strstr(text_string(&page), "{\"number\": 2, \"pid\": 4711, \"generation\": 3, "));
