@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "tls/certificate.h"
 
+static void find_for_anybody(struct candidates *c, struct trial *t);
 static bool keep(void *arg, const struct path *p, bool is_complete);
 static bool is_same(const struct path *a, const struct path *b);
 static void judge(struct candidate *one, struct trial *t);
@@ -22,16 +23,18 @@ void candidates_init(struct candidates *c, struct trial *t) {
     c->best = (struct path){0};
     text_init(&c->why_none, 1000);
     if (!walk_up(t, NULL, keep, c)) c->is_cut = true;
-    enum chain_result result = chain_find(t->graph, &t->question, &answer);
+    enum chain_result result = chain_find(t->graph, &t->asked, &answer);
     c->is_given_up = result == CHAIN_EXHAUSTED;
-    if (result == CHAIN_FOUND)
+    c->is_taken = result == CHAIN_FOUND;
+    if (c->is_taken)
         c->best = answer.path;
     else
         text_add(&c->why_none, text_slice(&answer.why));
     chain_answer_fini(&answer);
+    if (!c->is_taken && t->asked.host) find_for_anybody(c, t);
     for (size_t i = 0; i < c->count; i++) {
         struct candidate *one = &c->list[i];
-        bool is_taken = is_same(&one->path, &c->best);
+        bool is_taken = c->is_taken && is_same(&one->path, &c->best);
         if (is_taken) c->taken = (int)i;
         if (is_taken) one->is_valid = true;
         if (!is_taken && one->is_complete) judge(one, t);
@@ -48,6 +51,13 @@ const struct path *candidates_main(const struct candidates *c) {
     for (size_t i = 0; i < c->count; i++)
         if (c->list[i].is_complete) return &c->list[i].path;
     return c->count > 0 ? &c->list[0].path : NULL;
+}
+
+// What is wrong with a chain is looked for whether or not it is for the right name.
+static void find_for_anybody(struct candidates *c, struct trial *t) {
+    struct chain_answer answer;
+    if (chain_find(t->graph, &t->question, &answer) == CHAIN_FOUND) c->best = answer.path;
+    chain_answer_fini(&answer);
 }
 
 static bool keep(void *arg, const struct path *p, bool is_complete) {
@@ -69,7 +79,7 @@ static bool is_same(const struct path *a, const struct path *b) {
 static void judge(struct candidate *one, struct trial *t) {
     struct text why;
     text_init(&why, WHY_NOT_BYTES_MAX);
-    one->is_valid = trial_judge(t, &t->question, &one->path, &why);
+    one->is_valid = trial_judge(t, &t->asked, &one->path, &why);
     snprintf(one->why, sizeof one->why, "%s", text_string(&why));
     text_fini(&why);
 }

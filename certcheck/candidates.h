@@ -19,10 +19,12 @@ struct candidate {
 struct candidates {
     struct candidate list[CANDIDATES_SHOWN_MAX]; // ways with a common beginning stand together
     size_t count;
-    bool is_cut;          // there are more
-    int taken;            // the one that rsp takes; -1: none is valid
-    bool is_given_up;     // a budget of the search was spent
-    struct path best;     // the same path; length 0: none
+    bool is_cut;      // there are more
+    int taken;        // the one that rsp takes; -1: none is valid
+    bool is_given_up; // a budget of the search was spent
+    bool is_taken;    // some path is
+    struct path
+        best; // the same path; without one the best path but for the names and the web's rules; length 0: none
     struct text why_none; // of the search, when none is valid
 };
 

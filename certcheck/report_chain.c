@@ -9,6 +9,7 @@
 #include "certcheck/report.h"
 #include "tls/certificate.h"
 #include "tls/chain/constraints.h"
+#include "tls/chain/host.h"
 #include "tls/chain/rules.h"
 
 static void judge_leaf_place(struct report *r);
@@ -16,6 +17,7 @@ static void judge_sent(struct report *r, int i);
 static void judge_outside(struct report *r, int i);
 static void judge_order(struct report *r);
 static void judge_end(struct report *r);
+static bool is_refused(const struct report *r);
 static void judge_validity(struct report *r);
 static void judge_lengths(struct report *r, const struct path *p);
 static void judge_constraints(struct report *r, const struct path *p);
@@ -104,13 +106,20 @@ static void judge_end(struct report *r) {
         certificate_add_issuer(&about, last);
         findings_add(&r->findings, FINDING_CHAIN_INCOMPLETE, report_sent_at(r, last), &about);
         text_fini(&about);
-    } else if (r->candidates.best.length == 0) {
+    } else if (is_refused(r)) {
         findings_add(&r->findings,
                      r->candidates.is_given_up ? FINDING_CHAIN_TOO_COMPLEX : FINDING_CHAIN_INVALID,
                      -1, &r->candidates.why_none);
     }
     if (!r->trial.has_own_roots) return;
     report_add(r, p->length == 1 ? FINDING_CHAIN_SELF_SIGNED : FINDING_CHAIN_OWN_ROOT, last, NULL);
+}
+
+// For a reason that has no finding of its own: of a wrong name there is one.
+static bool is_refused(const struct report *r) {
+    const struct chain_question *asked = &r->trial.asked;
+    bool is_named = !asked->host || host_is_named(r->trial.leaf, asked->host);
+    return r->candidates.best.length == 0 || (!r->candidates.is_taken && is_named);
 }
 
 static void judge_validity(struct report *r) {

@@ -93,6 +93,7 @@ struct target *targets_add_new(struct targets *t, enum target_kind kind, const c
                            .extra = sk_X509_new_null()};
     CHECK(one->sent && one->extra);
     text_init(&one->problems, PROBLEMS_BYTES_MAX);
+    one->is_for_web = t->conf->host != NULL;
     if (t->conf->host) target_add_host(one, t->conf->host);
     t->list[t->count++] = one;
     return one;

@@ -42,13 +42,14 @@ struct target {
     size_t key_count;
     char **hosts; // names that it must be for, normalised; none: no name is checked
     size_t host_count;
+    bool is_for_web;      // the web's rules apply as well (--host, as with --verify)
     struct text problems; // what could not be read, one line each, with file or host and position
     struct target_live live;
 };
 
 struct target_conf {
     const char *
-        host; // --host: whom every target must be for; NULL: live ones for the name in the TARGET, others for nobody
+        host; // --host: whom every target must be for, by the web's rules; NULL: live ones for the name in the TARGET, others for nobody
     const char
         *password;   // --password-file or environment: of PKCS#12 and encrypted keys; NULL: none
     const char *sni; // --sni; NULL: the host's name

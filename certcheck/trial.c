@@ -9,11 +9,14 @@
 
 #include "core/check.h"
 #include "tls/certificate.h"
+#include "tls/chain/host.h"
 #include "tls/chain/rules.h"
 #include "tls/chain/signatures.h"
 #include "tls/chain/verdict.h"
+#include "tls/chain/web.h"
 
 static int choose_leaf(const struct target *target);
+static void ask(struct trial *t);
 static void add_certificates(struct trial *t);
 static bool reaches_anchor(struct trial *t);
 static const char *object(void *arg, X509 *const *certs, size_t count, size_t *at);
@@ -39,6 +42,7 @@ void trial_init(struct trial *t, const struct target *target, const struct trial
     t->question.bits_min = rules->policy ? 1 : CHAIN_BITS_MIN;
     t->question.objects = rules->policy ? object : NULL;
     t->question.objects_arg = (void *)rules;
+    ask(t);
     add_certificates(t);
 }
 
@@ -61,6 +65,10 @@ int trial_bits(const struct trial *t, uint32_t issuer, uint32_t subject) {
 
 bool trial_judge(struct trial *t, const struct chain_question *q, const struct path *p,
                  struct text *why) {
+    if (q->host && !host_is_named(t->leaf, q->host)) {
+        certificate_add_mismatch(why, t->leaf, q->host);
+        return false;
+    }
     for (size_t i = 0; i < p->length; i++) {
         const char *objection = judge_step(t, q, p, i);
         if (!objection) continue;
@@ -88,6 +96,17 @@ static int choose_leaf(const struct target *target) {
             plain_count++;
         }
     return plain_count == 1 ? plain : 0;
+}
+
+// One name is asked for: the first that the leaf is not for, so that one question stands for all.
+static void ask(struct trial *t) {
+    const struct target *target = t->target;
+    t->asked = t->question;
+    if (target->kind == TARGET_TRUSTED || target->host_count == 0) return;
+    size_t i = 0;
+    while (i + 1 < target->host_count && host_is_named(t->leaf, target->hosts[i])) i++;
+    t->asked.host = target->hosts[i];
+    t->asked.is_web = target->is_for_web;
 }
 
 static void add_certificates(struct trial *t) {
@@ -132,6 +151,7 @@ static const char *judge_step(struct trial *t, const struct chain_question *q, c
     bool is_last = i + 1 == p->length;
     enum place place = i == 0 ? PLACE_LEAF : is_last ? PLACE_ANCHOR : PLACE_INTERMEDIATE;
     const char *objection = rules_judge(cert, place, q);
+    if (!objection && q->is_web) objection = web_judge(cert, place, q);
     if (objection || is_last) return objection;
     uint32_t number = trial_number(t, cert), above = trial_number(t, p->steps[i + 1]->cert);
     if (trial_bits(t, above, number) < q->bits_min) return "its signature is too weak";

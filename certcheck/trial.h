@@ -29,7 +29,8 @@ struct trial {
     bool
         has_own_roots; // nobody trusted is reached; the target's self-signed certificates count as anchors
     struct chain_question question; // as the rules have it
-    struct chain_question plain;    // RFC 5280 alone: any strength, no policy
+    struct chain_question asked; // and for the target's names, by the web's rules where they apply
+    struct chain_question plain; // RFC 5280 alone: any strength, no policy
 };
 
 // The target has sent at least one certificate; it and the rules must outlive this. trial_fini() is due.
@@ -40,7 +41,7 @@ void trial_fini(struct trial *t);
 bool trial_may_issue(const struct trial *t, uint32_t issuer, uint32_t subject);
 // The strength of that signature, the issuer's key considered.
 int trial_bits(const struct trial *t, uint32_t issuer, uint32_t subject);
-// Is this whole path valid by the question (t->question or t->plain)? False: one line in `why`, which begins with the certificate
+// Is this whole path valid by the question (one of those above)? False: one line in `why`, which begins with the certificate
 // at fault.
 bool trial_judge(struct trial *t, const struct chain_question *q, const struct path *p,
                  struct text *why);

@@ -172,6 +172,12 @@ void certificate_add_names(struct text *out, const X509 *cert) {
     ERR_clear_error();
 }
 
+void certificate_add_mismatch(struct text *out, const X509 *cert, const char *host) {
+    certificate_add_title(out, cert);
+    text_printf(out, ": it is not for \"%s\" but for ", host);
+    certificate_add_names(out, cert);
+}
+
 static void add_bio(struct text *out, BIO *bio) {
     char *at = NULL;
     long len = BIO_get_mem_data(bio, &at);

@@ -36,3 +36,5 @@ typedef void certificate_name_fn(void *arg, struct slice name);
 size_t certificate_each_name(const X509 *cert, certificate_name_fn *found, void *arg);
 void certificate_add_names(struct text *out,
                            const X509 *cert); // `"a.example", "10.0.0.1"`: DNS and IP
+// `"a.example" (serial 0a1b): it is not for "b.example" but for "a.example"`
+void certificate_add_mismatch(struct text *out, const X509 *cert, const char *host);

@@ -35,13 +35,33 @@ DECISIONS = {
 OTHERWISE = {case: why for why, cases in DECISIONS.items() for case in cases}
 
 
+def write_pem(folder, number, name, blocks):
+    path = os.path.join(folder, f"{number}-{name}.pem")
+    with open(path, "w", encoding="ascii") as f:
+        f.write("".join(blocks))
+    return path
+
+
+def can_be_reported(case):
+    """The report knows neither CRLs nor --max-depth nor clients' certificates."""
+    return case["expected_peer_name"] and not case["crls"] and case["max_chain_depth"] is None and case["validation_kind"] == "SERVER"
+
+
+def report(folder, number, case):
+    """What rsp-certcheck without --verify says of the same: is a path valid, is one taken, the exit status."""
+    options = ["--at", case["validation_time"]] if case["validation_time"] else []
+    said = subprocess.run([program("rsp-certcheck"), "--json", "--anchors", write_pem(folder, number, "anchors", case["trusted_certs"]),
+                           "--host", case["expected_peer_name"]["value"], *options,
+                           write_pem(folder, number, "sent", [case["peer_certificate"], *case["untrusted_intermediates"]])],
+                          capture_output=True, text=True, timeout=60)
+    paths = json.loads(said.stdout)["targets"][0].get("paths", [])
+    return any(p["is_valid"] for p in paths), any(p["is_taken"] for p in paths), said.returncode
+
+
 def verify(folder, number, case):
     """The exit status that rsp-certcheck gives, and what it says."""
     def write(name, blocks):
-        path = os.path.join(folder, f"{number}-{name}.pem")
-        with open(path, "w", encoding="ascii") as f:
-            f.write("".join(blocks))
-        return path
+        return write_pem(folder, number, name, blocks)
 
     command = [program("rsp-certcheck"), "--verify", "--anchors", write("anchors", case["trusted_certs"]),
                "--chain", write("chain", case["untrusted_intermediates"]), "--crl", write("crls", case["crls"] or []),
@@ -71,6 +91,17 @@ class PathCases(unittest.TestCase):
                 wrong.append(f'{case["id"]}: wanted {case["expected_result"]}, status {status}: {said}')
         print(f"path cases: {right['bettertls']} of BetterTLS, {right['limbo']} of x509-limbo")
         self.assertEqual(wrong, [])
+
+    def test_the_report_calls_those_paths_valid_that_verify_does(self):
+        with open(CASES, encoding="utf-8") as f:
+            cases = [case for case in json.load(f)["testcases"] if can_be_reported(case)][::10]
+        self.assertGreater(len(cases), 20)
+        with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(2) as threads:
+            reports = list(threads.map(lambda pair: report(folder, *pair), enumerate(cases)))
+            verdicts = list(threads.map(lambda pair: verify(folder, *pair), enumerate(cases)))
+        for case, (is_valid, is_taken, status), (verdict, _) in zip(cases, reports, verdicts):
+            self.assertEqual((is_valid, is_taken), (verdict == 0, verdict == 0), case["id"])
+            self.assertTrue(is_valid or status != 0, case["id"])
 
 
 if __name__ == "__main__":

@@ -223,6 +223,44 @@ static void a_policy_takes_the_place_of_the_112_bits(void **state) {
     fixture_end(&f);
 }
 
+// As --verify judges, while what is wrong with the chain is still said.
+static void a_path_is_valid_only_for_the_names_that_are_asked_for(void **state) {
+    struct report_fixture f;
+    char *right[] = {(char *)"a.example"}, *wrong[] = {(char *)"a.example", (char *)"b.example"};
+    struct made_cert odd = make_cert(&(struct cert_recipe){
+        .subject = "a.example", .names = "DNS:a.example,DNS:b_c.example", .issuer = &middle});
+    (void)state;
+    fixture_begin(&f);
+    fixture_trust(&f, &root);
+    f.target.hosts = right;
+    f.target.host_count = 1;
+    fixture_judge(&f, SENT(&leaf, &root, &middle));
+    assert_true(f.report->candidates.list[0].is_valid);
+    assert_int_equal(f.report->candidates.taken, 0);
+    f.target.hosts = wrong;
+    f.target.host_count = 2;
+    fixture_judge(&f, SENT(&leaf, &root, &middle));
+    assert_finding(&f, "NAME-MISMATCH", SEVERITY_ERROR);
+    assert_finding(&f, "CHAIN-ROOT-SENT", SEVERITY_WARNING);
+    assert_null(fixture_find(&f, "CHAIN-INVALID"));
+    assert_false(f.report->candidates.list[0].is_valid);
+    assert_non_null(strstr(f.report->candidates.list[0].why,
+                           "it is not for \"b.example\" but for \"a.example\""));
+    assert_int_equal(f.report->candidates.taken, -1);
+    assert_int_equal(f.report->candidates.best.length, 3);
+    // The web's rules.
+    f.target.host_count = 1;
+    fixture_judge(&f, SENT(&odd, &middle));
+    assert_true(f.report->candidates.list[0].is_valid);
+    f.target.is_for_web = true;
+    fixture_judge(&f, SENT(&odd, &middle));
+    assert_false(f.report->candidates.list[0].is_valid);
+    assert_finding(&f, "CHAIN-INVALID", SEVERITY_ERROR);
+    drop_cert(&odd);
+    f.target.hosts = NULL;
+    fixture_end(&f);
+}
+
 static void what_should_be_sent_is_the_best_path_without_its_root(void **state) {
     struct report_fixture f;
     struct text pem, why, wanted;
@@ -254,6 +292,7 @@ int main(void) {
         cmocka_unit_test(the_key_finds_its_certificate),
         cmocka_unit_test(what_is_denied_to_an_issuer_is_named_apart),
         cmocka_unit_test(a_policy_takes_the_place_of_the_112_bits),
+        cmocka_unit_test(a_path_is_valid_only_for_the_names_that_are_asked_for),
         cmocka_unit_test(what_should_be_sent_is_the_best_path_without_its_root),
     };
     return cmocka_run_group_tests(tests, make_certs, drop_certs);

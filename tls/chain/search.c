@@ -114,10 +114,7 @@ static bool accepts_leaf(struct search *s) {
     if (!why && q->is_web) why = web_judge(q->leaf, PLACE_LEAF, q);
     if (why) object(s, SAYS_PATH, q->leaf, why);
     if (why || !q->host || q->host[0] == '\0' || host_is_named(q->leaf, q->host)) return !why;
-    struct text *out = objection(s, SAYS_PATH);
-    certificate_add_title(out, q->leaf);
-    text_printf(out, ": it is not for \"%s\" but for ", q->host);
-    certificate_add_names(out, q->leaf);
+    certificate_add_mismatch(objection(s, SAYS_PATH), q->leaf, q->host);
     return false;
 }
 
