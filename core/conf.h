@@ -43,7 +43,7 @@ struct conf_spot {
 };
 // The line on which the key or item of a spot stands (found in the source text); the declaration's when it cannot be found.
 int conf_line(struct conf *c, const struct conf_spot *at);
-// The lines of the keys of the table at a spot, sorted by key, in the arena: for tables with many.
+// The lines of the keys of the table at a spot, sorted by key, until conf_free(): for tables with many.
 struct conf_key_line {
     struct slice key;
     int line;

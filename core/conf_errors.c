@@ -8,7 +8,7 @@
 #include "core/check.h"
 #include "core/conf.h"
 
-enum { DEPTH_MAX = 16, MESSAGE_MAX = 4096, QUOTED_MAX = 160 };
+enum { DEPTH_MAX = 16, MESSAGE_MAX = 4096, QUOTED_MAX = 160, LINES_MAX_BYTES = 1 << 30 };
 
 struct source {
     const char *name;
@@ -25,7 +25,8 @@ struct problem {
 };
 
 struct conf {
-    struct arena *arena;
+    struct arena *arena; // of the configuration
+    struct arena *lines; // of keys: until conf_free()
     struct source *sources;
     size_t source_count, source_room, last_source;
     struct problem problems[CONF_ERRORS_MAX];
@@ -56,6 +57,7 @@ struct conf *conf_new(struct arena *a) {
     struct conf *c = calloc(1, sizeof *c);
     CHECK(c);
     c->arena = a;
+    c->lines = arena_new(4096, LINES_MAX_BYTES);
     return c;
 }
 
@@ -63,6 +65,7 @@ void conf_free(struct conf *c) {
     if (!c) return;
     for (size_t i = 0; i < c->source_count; i++) free(c->sources[i].lines);
     free(c->sources);
+    arena_free(c->lines);
     free(c);
 }
 
@@ -108,7 +111,7 @@ size_t conf_key_lines(struct conf *c, const struct conf_spot *at, struct conf_ke
     size_t depth = path_of(c, at, path, &text);
     if (root->word)
         conf_find_keys(text, root->line, root->word, root->name, path, depth, add_key_line, &found);
-    *lines = arena_alloc(c->arena, (found.count + 1) * sizeof **lines);
+    *lines = arena_alloc(c->lines, (found.count + 1) * sizeof **lines);
     if (found.count > 0) {
         memcpy(*lines, found.at, found.count * sizeof **lines);
         qsort(*lines, found.count, sizeof **lines, compare_key_lines);

@@ -5,6 +5,7 @@
 
 #include "core/conf.h"
 #include "core/script.h"
+#include "core/text.h"
 #include "routing/config.h"
 #include "routing/site.h"
 
@@ -38,6 +39,7 @@ struct loader {
     struct conf_spot tls, log, admin, cluster;          // where they were declared; line 0: not yet
     size_t path_count;                                  // of the site that is read
     struct conf_spot open_site;                         // site "x" without its table so far
+    struct text open_name;                              // its name
     char *listen_port, *backend_address, *backend_port; // the format of 2013
     struct conf_spot old_format;
     struct pointers keyed;

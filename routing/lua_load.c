@@ -14,7 +14,7 @@
 
 // Reading a route file: running it, and the words that are about files.
 
-enum { ERRORS_MAX_BYTES = 1 << 20, ARENA_MAX_BYTES = 2000u << 20 };
+enum { ERRORS_MAX_BYTES = 1 << 20, ARENA_MAX_BYTES = 2000u << 20, OPEN_NAME_MAX = 4096 };
 
 static bool load(struct loader *l, const char *path, struct slice text);
 static int set_words(lua_State *L);
@@ -54,6 +54,7 @@ struct config *config_load_within(struct files *files, const char *name, struct 
                                   const struct script_limits *limits) {
     struct arena *a = arena_new(4096, ARENA_MAX_BYTES);
     struct loader l = {.arena = a, .files = files, .conf = conf_new(a), .tests = tests};
+    text_init(&l.open_name, OPEN_NAME_MAX);
     l.script = script_new(limits);
     l.config = arena_zalloc(a, sizeof *l.config);
     l.config->router = arena_zalloc(a, sizeof *l.config->router);
@@ -76,6 +77,7 @@ struct config *config_load_within(struct files *files, const char *name, struct 
     free(l.listens.at);
     free(l.pools.at);
     free(l.sites);
+    text_fini(&l.open_name);
     free(l.keyed.at);
     free(l.modules.at);
     if (is_good) return config;

@@ -59,7 +59,9 @@ int word_site(struct lua_State *L) {
     if (l->open_site.line)
         conf_error(l->conf, &l->open_site, "needs a table behind its name: site \"%s\" { ... }",
                    l->open_site.name);
-    l->open_site = loader_spot(l, L, "site", arena_string(l->arena, slice_of(name)));
+    text_clear(&l->open_name);
+    text_add(&l->open_name, slice_of(name));
+    l->open_site = loader_spot(l, L, "site", text_string(&l->open_name));
     lua_settop(L, 1);
     lua_pushcclosure(L, declare_site, 1);
     return 1;

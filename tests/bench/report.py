@@ -24,8 +24,8 @@ def summarise(row, measured):
     peers = [m[main] for proxy, m in medians.items() if proxy not in ("rsp", "floor")]
     out = {"row": row.name, "text": row.text, "unit": row.unit, "figure": main, "asked": row.limit, "medians": medians,
            "rounds": measured}
-    if "rsp" in medians and peers:
-        out["ratio"] = medians["rsp"][main] / min(peers) if min(peers) > 0 else None
+    if "rsp" in medians and (peers or row.limit.startswith("=")):
+        out["ratio"] = medians["rsp"][main] / min(peers) if peers and min(peers) > 0 else None
         out["reached"] = reaches(row, medians["rsp"][main], out["ratio"])
     if "rsp" in medians and "floor" in medians:
         out["times_floor"] = medians["rsp"][main] / medians["floor"][main]

@@ -4,6 +4,7 @@
 ratio to the better peer is asked for."""
 
 import os
+import subprocess
 import time
 
 import generators
@@ -72,6 +73,18 @@ def open_connections(proxy, seconds, count=10000):
 
 def latency(proxy, seconds, rate):
     return {"p99": generators.p99_at_rate(url(proxy, "/small", False), rate, seconds)}
+
+
+def routing(program):
+    """What bench_routing says of rsp's route decisions, each figure as the only round of a row of its own: [(row, {proxy: rounds})]."""
+    lines = subprocess.run([program], stdout=subprocess.PIPE, text=True, check=False).stdout.splitlines()
+    if not lines:
+        raise SystemExit(f"{program} said nothing")
+    found = []
+    for line in lines:
+        what, value, limit, unit = line.split("\t")
+        found.append((Row("routing", what, unit, "=" + limit, None), {"rsp": [{"value": float(value)}]}))
+    return found
 
 
 # limit: what is asked of rsp: a ratio to the better peer, or with "=" an absolute figure.
