@@ -100,12 +100,12 @@ static void judge_rows(const struct row *rows, size_t count) {
 }
 #define JUDGE(rows) judge_rows(rows, sizeof(rows) / sizeof *(rows))
 
-#define P1     "certificatePolicies=1.2.3.1"
-#define P2     "certificatePolicies=1.2.3.2"
-#define ANY    "certificatePolicies=2.5.29.32.0"
-#define MUST_0 ";policyConstraints=critical,requireExplicitPolicy:0"
+#define P1             "certificatePolicies=1.2.3.1"
+#define P2             "certificatePolicies=1.2.3.2"
+#define ANY            "certificatePolicies=2.5.29.32.0"
+#define CONSTRAINTS(n) "policyConstraints=critical,requireExplicitPolicy:" #n
+#define MUST_0         ";policyConstraints=critical,requireExplicitPolicy:0"
 
-// (Constraints stand beside a policy: without one OpenSSL 3.0 forgets to free them.)
 static void where_a_policy_is_required_the_path_needs_one_in_common(void **state) {
     static const struct row rows[] = {
         {{{"A", P1}, {"B", P2}, {"leaf", P1}}, true}, // nobody requires one
@@ -127,6 +127,17 @@ static void where_a_policy_is_required_the_path_needs_one_in_common(void **state
           {"B", P1 ";policyConstraints=critical,requireExplicitPolicy:0"},
           {"leaf", NULL}},
          false},
+        // Constraints without a policy beside them, for which OpenSSL 3.0 is not asked: it would lose memory.
+        {{{"A", CONSTRAINTS(3)}, {"B", NULL}, {"leaf", NULL}}, true},
+        {{{"A", CONSTRAINTS(2)}, {"B", NULL}, {"leaf", NULL}}, false},
+        {{{"A", CONSTRAINTS(0)}, {"B", P1}, {"leaf", P1}}, false},
+        {{{"A", CONSTRAINTS(2)}, {"A", NULL}, {"A", NULL}, {"leaf", NULL}}, true}, // self-issued
+        {{{"A", CONSTRAINTS(1)}, {"A", NULL}, {"leaf", NULL}}, false},
+        {{{"A", P1}, {"B", NULL}, {"leaf", CONSTRAINTS(0)}}, false},
+        {{{"A", P1}, {"B", NULL}, {"leaf", CONSTRAINTS(1)}}, true}, // only 0 counts in a leaf
+        {{{"A", "policyConstraints=critical,inhibitPolicyMapping:0"}, {"leaf", NULL}}, true},
+        {{{"A", "policyMappings=1.2.3.1:2.5.29.32.0"}, {"leaf", NULL}}, false},
+        {{{"A", "policyConstraints=critical,requireExplicitPolicy:-1"}, {"leaf", NULL}}, false},
     };
     (void)state;
     JUDGE(rows);

@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "tls/certificate.h"
 #include "tls/chain/constraints.h"
+#include "tls/chain/policies.h"
 #include "tls/chain/rules.h"
 #include "tls/chain/web.h"
 
@@ -16,7 +17,7 @@
 
 static const char *check_lengths(const struct path *p, const struct chain_question *q, size_t *at);
 static bool verify(struct graph *g, const struct path *p, const struct chain_question *q,
-                   struct text *why);
+                   bool checks_policies, struct text *why);
 static int take_as_checked(X509_STORE_CTX *verification);
 static void set_rules(X509_STORE_CTX *verification, const struct path *p,
                       const struct chain_question *q, STACK_OF(X509_CRL) * crls);
@@ -34,7 +35,10 @@ bool verdict_judge(struct graph *g, const struct path *p, const struct chain_que
     if (!objection) objection = constraints_judge(certs, p->length, q->is_web, &at);
     if (!objection && q->objects) objection = q->objects(q->objects_arg, certs, p->length, &at);
     if (objection) say(why, certs[at], objection);
-    return !objection && verify(g, p, q, why);
+    if (objection) return false;
+    enum policies_verdict verdict = policies_judge(certs, p->length, &objection, &at);
+    if (verdict == POLICIES_BAD) say(why, certs[at], objection);
+    return verdict != POLICIES_BAD && verify(g, p, q, verdict == POLICIES_NEED_TREE, why);
 }
 
 void verdict_spare_signatures(X509_STORE_CTX *verification) {
@@ -65,7 +69,7 @@ static const char *check_lengths(const struct path *p, const struct chain_questi
 }
 
 static bool verify(struct graph *g, const struct path *p, const struct chain_question *q,
-                   struct text *why) {
+                   bool checks_policies, struct text *why) {
     X509_STORE *store = X509_STORE_new();
     X509_STORE_CTX *verification = X509_STORE_CTX_new();
     STACK_OF(X509_CRL) *crls = usable_crls(q);
@@ -74,6 +78,7 @@ static bool verify(struct graph *g, const struct path *p, const struct chain_que
     CHECK(X509_STORE_add_cert(store, p->steps[p->length - 1]->cert) == 1);
     CHECK(X509_STORE_CTX_init(verification, store, p->steps[0]->cert, others) == 1);
     set_rules(verification, p, q, crls);
+    if (checks_policies) X509_STORE_CTX_set_flags(verification, X509_V_FLAG_POLICY_CHECK);
     verdict_spare_signatures(verification);
     bool is_good = X509_verify_cert(verification) == 1;
     int error = X509_STORE_CTX_get_error(verification);
@@ -96,8 +101,8 @@ static bool verify(struct graph *g, const struct path *p, const struct chain_que
 static void set_rules(X509_STORE_CTX *verification, const struct path *p,
                       const struct chain_question *q, STACK_OF(X509_CRL) * crls) {
     X509_VERIFY_PARAM *rules = X509_STORE_CTX_get0_param(verification);
-    unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST |
-                          X509_V_FLAG_POLICY_CHECK | X509_V_FLAG_NO_CHECK_TIME;
+    unsigned long flags =
+        X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_NO_CHECK_TIME;
     if (sk_X509_CRL_num(q->crls) > 0 && p->length > 1)
         flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
                  X509_V_FLAG_EXTENDED_CRL_SUPPORT | X509_V_FLAG_USE_DELTAS;
