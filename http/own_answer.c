@@ -7,6 +7,7 @@
 
 static struct slice json_page(const struct exchange *x, int status);
 static const char *reason_text(const struct exchange *x);
+static void prepare_written(struct exchange *x, const struct respond *r);
 
 void prepare_answer(struct exchange *x, int status, const char *content_type, struct slice body) {
     bool has_body = status >= 200 && status != 204 && status != 304;
@@ -28,6 +29,11 @@ void prepare_answer(struct exchange *x, int status, const char *content_type, st
 }
 
 void prepare_failure(struct exchange *x) {
+    const struct respond *down = x->answer.policy->down;
+    if (down && fail_row(x->fail)->blame == BLAME_BACKEND) {
+        prepare_written(x, down);
+        return;
+    }
     int status = fail_row(x->fail)->status;
     if (x->fail == FAIL_BAD_REQUEST) status = refusal_status(x->refusal);
     struct slice page =
@@ -56,13 +62,20 @@ void prepare_routed_answer(struct exchange *x) {
                    answer->location);
         return;
     }
+    prepare_written(x, &(struct respond){.status = answer->status,
+                                         .body = answer->body,
+                                         .fields = answer->fields,
+                                         .field_count = answer->field_count});
+}
+
+static void prepare_written(struct exchange *x, const struct respond *r) {
     bool has_type = false;
-    for (unsigned i = 0; i < answer->field_count; i++)
-        has_type |= field_id_of(answer->fields[i].name) == FIELD_CONTENT_TYPE;
-    prepare_answer(x, answer->status, has_type ? NULL : "text/plain; charset=utf-8", answer->body);
-    for (unsigned i = 0; i < answer->field_count; i++)
-        fields_add(&x->response.fields, x->arena, field_id_of(answer->fields[i].name),
-                   answer->fields[i].name, answer->fields[i].value);
+    for (unsigned i = 0; i < r->field_count; i++)
+        has_type |= field_id_of(r->fields[i].name) == FIELD_CONTENT_TYPE;
+    prepare_answer(x, r->status, has_type ? NULL : "text/plain; charset=utf-8", r->body);
+    for (unsigned i = 0; i < r->field_count; i++)
+        fields_add(&x->response.fields, x->arena, field_id_of(r->fields[i].name), r->fields[i].name,
+                   r->fields[i].value);
 }
 
 // The page tells the client about its own mistakes exactly; of a backend's it hears the reason only.

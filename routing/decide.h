@@ -65,6 +65,14 @@ struct answer_field {
     struct slice name, value;
 };
 
+// An answer that the route file has in full.
+struct respond {
+    int status;
+    struct slice body;
+    const struct answer_field *fields;
+    unsigned field_count;
+};
+
 struct route_answer {
     enum answer_kind kind;
     enum refused refused;

@@ -36,6 +36,7 @@ static bool normalise_site_name(const char *name, char out[HOSTNAME_MAX + 3]);
 static void read_rule(struct reading *r);
 static const char *read_action_name(struct reading *r);
 static void read_policy(struct reading *r);
+static struct respond *read_answer(struct reading *r, const struct conf_spot *at, int least);
 static void read_access(struct reading *r);
 static void read_part(struct reading *r, const char *key, const struct conf_table *t, void *out);
 static void read_action(struct reading *r, const char *name);
@@ -164,7 +165,7 @@ static const char *read_action_name(struct reading *r) {
 
 static void read_policy(struct reading *r) {
     bool is_set = is_one_of("timeout", NULL, r->L) || is_one_of("limits", NULL, r->L) ||
-                  is_one_of(NULL, &POLICY_SETTINGS, r->L);
+                  is_one_of("down", NULL, r->L) || is_one_of(NULL, &POLICY_SETTINGS, r->L);
     if (!is_set) return;
     struct conf *conf = r->loader->conf;
     struct policy *policy = arena_alloc(r->loader->arena, sizeof *policy);
@@ -178,6 +179,11 @@ static void read_policy(struct reading *r) {
             conf_read_value(conf, r->L, -1, &spot, f, policy);
         lua_pop(r->L, 1);
     }
+    struct conf_spot down = {.up = r->at, .key = "down"};
+    if (lua_getfield(r->L, -1, "down") != LUA_TNIL)
+        policy->down =
+            read_answer(r, &down, 400); // a page of 200 would be taken for the site itself
+    lua_pop(r->L, 1);
     if (policy->low_bytes >= policy->high_bytes)
         conf_error_of_key(conf, r->at, "limits",
                           "limits.buffer_low must be less than limits.buffer_high");
@@ -268,18 +274,21 @@ static void read_redirect(struct reading *r, const struct conf_spot *at) {
     if (is_table) lua_pop(r->L, 2);
 }
 
-// { status, "body" }, and fields by name.
 static void read_respond(struct reading *r, const struct conf_spot *at) {
+    r->rule->action = ACTION_RESPOND;
+    r->rule->respond = read_answer(r, at, 200);
+}
+
+// { status, "body" }, and fields by name. The status is `least` or more.
+static struct respond *read_answer(struct reading *r, const struct conf_spot *at, int least) {
     struct loader *l = r->loader;
     struct respond *respond = arena_zalloc(l->arena, sizeof *respond);
-    r->rule->action = ACTION_RESPOND;
-    r->rule->respond = respond;
     if (lua_type(r->L, -1) != LUA_TTABLE) {
         conf_error(l->conf, at, "needs { status, \"body\" }");
-        return;
+        return respond;
     }
     lua_rawgeti(r->L, -1, 1);
-    read_status(r, at, -1, 200, 599, &respond->status);
+    read_status(r, at, -1, least, 599, &respond->status);
     size_t len = 0;
     int type = lua_rawgeti(r->L, -2, 2);
     const char *body = type == LUA_TSTRING ? lua_tolstring(r->L, -1, &len) : NULL;
@@ -287,6 +296,7 @@ static void read_respond(struct reading *r, const struct conf_spot *at) {
     respond->body = arena_copy(l->arena, (struct slice){body, len});
     lua_pop(r->L, 2);
     read_fields(r, at, respond);
+    return respond;
 }
 
 // What has a name in the table on top.

@@ -23,6 +23,7 @@ struct policy {
     bool adds_forwarded;          // RFC 7239 Forwarded as well
     bool keeps_host;              // the backend sees the client's Host (default true)
     int client_cert;              // enum client_cert_fields
+    const struct respond *down;   // the answer when its backends fail; NULL: a short page of rsp's
 };
 
 // How to speak to the members of a pool.

@@ -22,7 +22,7 @@ static void print_site(const struct site *site, struct text *out);
 static void print_rule(const struct rule *rule, const char *indent, struct text *out);
 static void print_action(const struct rule *rule, struct text *out);
 static void print_to(const struct rule *rule, struct text *out);
-static void print_respond(const struct respond *respond, struct text *out);
+static void print_respond(const char *name, const struct respond *respond, struct text *out);
 static void print_table(const char *name, const struct conf_table *t, const void *from,
                         struct text *out);
 
@@ -208,6 +208,10 @@ static void print_rule(const struct rule *rule, const char *indent, struct text 
     text_printf(out, " },\n%s", indent);
     conf_print(&POLICY_SETTINGS, rule->policy, true, out);
     text_add(out, SLICE(",\n"));
+    if (!rule->policy->down) return;
+    text_add(out, slice_of(indent));
+    print_respond("down", rule->policy->down, out);
+    text_add(out, SLICE(",\n"));
 }
 
 static void print_action(const struct rule *rule, struct text *out) {
@@ -218,7 +222,7 @@ static void print_action(const struct rule *rule, struct text *out) {
         conf_print_string(out, slice_of(template_text(rule->redirect->location)));
         text_add(out, SLICE(" }"));
         break;
-    case ACTION_RESPOND: print_respond(rule->respond, out); break;
+    case ACTION_RESPOND: print_respond("respond", rule->respond, out); break;
     case ACTION_ROUTE:
         text_printf(out, "route = function(req) --[[ %s:%d ]] end", rule->place.file,
                     rule->place.line);
@@ -243,8 +247,8 @@ static void print_to(const struct rule *rule, struct text *out) {
     conf_print_string(out, slice_of(template_text(rule->key)));
 }
 
-static void print_respond(const struct respond *respond, struct text *out) {
-    text_printf(out, "respond = { %d, ", respond->status);
+static void print_respond(const char *name, const struct respond *respond, struct text *out) {
+    text_printf(out, "%s = { %d, ", name, respond->status);
     conf_print_string(out, respond->body);
     for (unsigned i = 0; i < respond->field_count; i++) {
         text_add(out, SLICE(", ["));

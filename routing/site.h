@@ -18,13 +18,6 @@ struct redirect {
     struct key_template *location;
 };
 
-struct respond {
-    int status;
-    struct slice body;
-    const struct answer_field *fields;
-    unsigned field_count;
-};
-
 // One site or one path of it. After inheritance: a path's policy and access are complete.
 struct rule {
     struct place place;

@@ -232,6 +232,24 @@ static void without_a_living_backend_the_answer_is_502_with_a_reason(void **stat
     scene_fini(&s);
 }
 
+static void what_a_site_says_when_it_is_down_is_answered_and_the_reason_logged(void **state) {
+    (void)state;
+    struct scene s;
+    scene_init(&s,
+               "listen { http = '127.0.0.1:1' }\nsite '*' { to = '127.0.0.1:$DEAD', down = { 503, "
+               "'<p>Back soon', ['Content-Type'] = 'text/html', ['Retry-After'] = '60' } }",
+               &PLAIN);
+    scene_connect(&s);
+    scene_send(&s, GET);
+    scene_run(&s, 40, 1000);
+    assert_true(scene_got(&s, "HTTP/1.1 503 "));
+    assert_true(scene_got(&s, "\r\nContent-Type: text/html\r\n"));
+    assert_true(scene_got(&s, "\r\nRetry-After: 60\r\n"));
+    assert_true(scene_got(&s, "\r\n\r\n<p>Back soon"));
+    assert_true(scene_log_has(&s, "reason=CONNECT"));
+    scene_fini(&s);
+}
+
 // The backend closes an idle connection just as it is used: a GET goes again on a fresh one, a POST is not sent twice.
 static void a_listener_has_limits_of_its_own(void **state) {
     (void)state;
@@ -327,6 +345,7 @@ int main(void) {
         cmocka_unit_test(a_dead_backend_is_followed_by_the_next),
         cmocka_unit_test(a_backend_that_refused_is_left_alone_for_a_while),
         cmocka_unit_test(without_a_living_backend_the_answer_is_502_with_a_reason),
+        cmocka_unit_test(what_a_site_says_when_it_is_down_is_answered_and_the_reason_logged),
         cmocka_unit_test(a_listener_has_limits_of_its_own),
         cmocka_unit_test(a_lost_post_is_not_sent_twice),
         cmocka_unit_test(a_tunnel_carries_both_ways_until_both_end),
