@@ -1,16 +1,16 @@
 # SPDX-FileCopyrightText: The rsp authors
 # SPDX-License-Identifier: Apache-2.0
-"""The load generators: wrk, h2load (for a fixed rate), openssl s_time, curl, and many idle connections."""
+"""The load generators: wrk, open_loop.c (for a fixed rate), openssl s_time, curl, and many idle connections."""
 
 import contextlib
 import os
 import re
 import socket
 import ssl
+import statistics
 import subprocess
-import tempfile
 
-from proxies import LOAD_CPUS
+from proxies import LOAD_CPUS, ROOT
 
 
 def run(*command):
@@ -32,14 +32,19 @@ def wrk(url, seconds, connections=64):
     return int(requests.group(1)), float(rate.group(1)), failed
 
 
-def p99_at_rate(url, rate, seconds, connections=16):
-    """The 99th percentile in microseconds at a fixed rate."""
-    with tempfile.TemporaryDirectory() as folder:
-        log = os.path.join(folder, "times")
-        run("h2load", "--h1", "-t1", f"-c{connections}", f"--rps={rate / connections:.1f}", f"-D{seconds}", f"--log-file={log}", url)
-        with open(log, encoding="ascii") as f:
-            times = sorted(int(line.split("\t")[2]) for line in f)
-    return times[len(times) * 99 // 100] if times else float("nan")
+def open_loop(port, backend, rate, seconds):
+    """What open_loop.c says: lines of numbers."""
+    out = run(os.path.join(ROOT, "build", "release", "tests", "bench", "bench_open_loop"), str(port), str(backend), f"{rate:.0f}", str(seconds))
+    try:
+        return [[float(word) for word in line.split()] for line in out.splitlines()]
+    except ValueError:
+        raise SystemExit("open_loop says:\n" + out) from None
+
+
+def p99_at_rate(port, backend, rate, seconds):
+    """(99th percentile, that of the generator's own lateness) in microseconds at a fixed rate, with a backend on that port: the medians of slices of a quarter of a
+    second, so that a machine that stops for a moment spoils one of them."""
+    return tuple(statistics.median(column) for column in zip(*open_loop(port, backend, rate, seconds), strict=True))
 
 
 def handshakes(port, seconds, clients=None):

@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: The rsp authors
 # SPDX-License-Identifier: Apache-2.0
 """The proxies that are compared, each with one worker and the same work to do: add X-Forwarded-For and -Proto, keep connections on
-both sides, http and https. All are pinned to one CPU; the load and the backend get the others."""
+both sides, http and https. All are pinned to one CPU, the load and the backend get the others; where a number of
+workers is asked for they get all of them."""
 
 import os
 import re
@@ -17,10 +18,11 @@ from harness import can_connect, free_port, wait_until  # noqa: E402
 
 START_ATTEMPTS = 5
 PROXY_CPU = "0"
+ALL_CPUS = f"0-{os.cpu_count() - 1}"
 LOAD_CPUS = f"1-{os.cpu_count() - 1}" if os.cpu_count() > 1 else "0"
 
 NGINX_TOP = """
-user root; worker_processes 1; worker_rlimit_nofile 30000; daemon off; pid {folder}/nginx-{name}.pid; error_log {folder}/nginx-{name}.log;
+user root; worker_processes {workers}; worker_rlimit_nofile 30000; daemon off; pid {folder}/nginx-{name}.pid; error_log {folder}/nginx-{name}.log;
 events {{ worker_connections 12000; }}
 http {{
   access_log {access}; sendfile on; tcp_nodelay on; keepalive_requests 1000000000; keepalive_timeout 600;
@@ -49,7 +51,7 @@ NGINX_BACKEND = """
 """
 HAPROXY = """
 global
-  nbthread 1
+  nbthread {workers}
   maxconn 12000
   no strict-limits
   tune.ssl.default-dh-param 2048
@@ -90,15 +92,15 @@ CLIENTS = {"nginx": "ssl_client_certificate {folder}/clients/ca.pem; ssl_verify_
 class Proxy:
     """A started program with http and https ports and a way to ask what it has cost."""
 
-    def __init__(self, name, command, conf_name, conf, folder, cpu=PROXY_CPU, access="off", backend=0, asks_clients=False):
-        self.name, self.folder, self.path = name, folder, os.path.join(folder, conf_name)
+    def __init__(self, name, command, conf_name, conf, folder, cpu=None, access="off", backend=0, asks_clients=False, workers=0):
+        self.name, self.folder, self.path, self.backend = name, folder, os.path.join(folder, conf_name), backend
         clients = CLIENTS[name].format(folder=folder) if asks_clients else ""
         for _ in range(START_ATTEMPTS):  # another program may take a port between our asking and its use
             self.http, self.https = free_port(), free_port()
             with open(self.path, "w", encoding="utf-8") as f:
-                f.write(conf.format(clients=clients, name=name, folder=folder, http=self.http, https=self.https, backend=backend,
+                f.write(conf.format(workers=workers or 1, clients=clients, name=name, folder=folder, http=self.http, https=self.https, backend=backend,
                                     access=access, page="x" * 100))
-            if self.is_started(["taskset", "-c", cpu] + command(self.path)):
+            if self.is_started(["taskset", "-c", cpu or (ALL_CPUS if workers else PROXY_CPU)] + command(self.path)):
                 return
             with open(self.path + ".out", encoding="utf-8", errors="replace") as f:
                 said = f.read()
@@ -144,28 +146,28 @@ def start_backend(folder):
     return Proxy("backend", nginx_command, "backend.conf", conf, folder, cpu=LOAD_CPUS)
 
 
-def start_nginx(folder, backend, log=False, asks_clients=False):
+def start_nginx(folder, backend, log=False, asks_clients=False, workers=0):
     access = f"{folder}/nginx-access.log combined buffer=64k" if log else "off"
-    return Proxy("nginx", nginx_command, "nginx.conf", NGINX_TOP + NGINX_PROXY, folder, access=access, backend=backend, asks_clients=asks_clients)
+    return Proxy("nginx", nginx_command, "nginx.conf", NGINX_TOP + NGINX_PROXY, folder, access=access, backend=backend, asks_clients=asks_clients, workers=workers)
 
 
-def start_haproxy(folder, backend, log=False, asks_clients=False):
+def start_haproxy(folder, backend, log=False, asks_clients=False, workers=0):
     access = "log global" if log else "no log"  # its standard output is a file
     return Proxy("haproxy", lambda path: ["/usr/sbin/haproxy", "-db", "-f", path], "haproxy.cfg", HAPROXY, folder, access=access, backend=backend,
-                 asks_clients=asks_clients)
+                 asks_clients=asks_clients, workers=workers)
 
 
-def start_floor(folder, backend, log=False, asks_clients=False):
+def start_floor(folder, backend, log=False, asks_clients=False, workers=0):
     program = os.path.join(ROOT, "build", "release", "tests", "bench", "bench_floor")
     return Proxy("floor", lambda path: ["sh", "-c", f"exec {program} $(cat {path})"], "floor.conf", "{http} {backend}", folder,
                  backend=backend)
 
 
 def start_rsp(program):
-    """rsp as this command; {} in it stands for the route file."""
-    def start(folder, backend, log=False, asks_clients=False):
+    """rsp as this command; {} in it stands for the route file, {workers} for their number."""
+    def start(folder, backend, log=False, asks_clients=False, workers=0):
         def command(path):
-            return [path if word == "{}" else word for word in program.split()]
+            return [path if word == "{}" else word.format(workers=workers or 1) for word in program.split()]
         access = f"{folder}/rsp-access.log" if log else "off"
-        return Proxy("rsp", command, "rsp.lua", RSP, folder, access=access, backend=backend, asks_clients=asks_clients)
+        return Proxy("rsp", command, "rsp.lua", RSP, folder, access=access, backend=backend, asks_clients=asks_clients, workers=workers)
     return start

@@ -50,6 +50,9 @@ def print_table(results, names):
     for r in results:
         if "times_floor" in r:
             print(f"{r['text']}: {r['times_floor']:.2f} times the floor (raw epoll, recv, send and llhttp; nothing else)")
+        if "late" in r["medians"].get("rsp", {}):
+            print(f"{r['text']}: at {r['medians']['rsp']['rate']:.0f} requests a second; the generator itself was late (99th percentile, us): "
+                  + ", ".join(f"{name} {m['late']:.0f}" for name, m in r["medians"].items()) + "; what is not well above that says nothing of a proxy")
     print("(in brackets: user time; ratio: rsp to the better of the others; asked: a ratio, or for memory and times the figure itself)")
 
 

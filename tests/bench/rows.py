@@ -18,6 +18,8 @@ class Row:
         self.logs = options.pop("logs", False)
         self.asks_clients = options.pop("asks_clients", False)
         self.has_floor = options.pop("floor", False)
+        self.workers = options.pop("workers", 0)  # 0: one, on a core of its own
+        self.has_own_backend = options.pop("own_backend", False)
 
 
 def url(proxy, path, tls):
@@ -71,8 +73,13 @@ def open_connections(proxy, seconds, count=10000):
     return {"times": crowded / alone, "alone": alone, "crowded": crowded}
 
 
+def saturation(proxy, seconds):
+    return generators.open_loop(proxy.http, proxy.backend, 0, seconds)[0][0]
+
+
 def latency(proxy, seconds, rate):
-    return {"p99": generators.p99_at_rate(url(proxy, "/small", False), rate, seconds)}
+    p99, late = generators.p99_at_rate(proxy.http, proxy.backend, rate, seconds)
+    return {"p99": p99, "late": late, "rate": rate}
 
 
 def routing(program):
@@ -92,6 +99,8 @@ ROWS = [
     Row("small-plain", "small GET, keep-alive, plain", "us", "0.90", small_get, floor=True),
     Row("small-tls", "small GET, keep-alive, TLS", "us", "0.92", small_get, tls=True),
     Row("small-logged", "the same, plain, with an access log into a file", "us", "0.90", small_get, logs=True, fresh=True),
+    Row("workers-1", "small GET, plain, one worker on any core", "us", "0.90", small_get, fresh=True, workers=1),
+    Row("workers-2", "small GET, plain, two workers", "us", "0.90", small_get, fresh=True, workers=2),
     Row("handshakes", "full TLS handshakes (P-256)", "us", "1.00", handshake),
     Row("client-certs", "the same with client certificates (one intermediate) and an answer", "us", "1.10", handshake, fresh=True, asks_clients=True, has_certificate=True),
     Row("body-plain", "1 GB body, plain", "s/GB", "0.45", body),
@@ -99,5 +108,5 @@ ROWS = [
     Row("idle-plain", "memory of an idle connection, plain", "KiB", "=1.5", idle_memory, fresh=True),
     Row("idle-tls", "memory of an idle connection, TLS", "KiB", "=13", idle_memory, tls=True, fresh=True),
     Row("open-10000", "CPU per request with 10,000 open connections, times", "x", "=1.1", open_connections, fresh=True),
-    Row("latency", "p99 at 70 % of the saturating rate", "us", "0.90", latency),
+    Row("latency", "p99 at 70 % of the saturating rate", "us", "0.90", latency, fresh=True, own_backend=True),
 ]

@@ -74,6 +74,10 @@ def cpu_seconds(pid):
 
 
 def run_nanoseconds(pid):
-    """Time on a CPU, user and system together, exactly."""
-    fields = read(pid, "schedstat").split()
-    return int(fields[0]) if fields else 0
+    """Time on a CPU of all its threads, user and system together, exactly."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return 0
+    fields = [read(pid, f"task/{thread}/schedstat").split() for thread in threads]
+    return sum(int(f[0]) for f in fields if f)
