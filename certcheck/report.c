@@ -58,9 +58,7 @@ long report_days_left(const struct report *r) {
 }
 
 int report_sent_at(const struct report *r, const X509 *cert) {
-    for (int i = 0; i < sk_X509_num(r->target->sent); i++)
-        if (X509_cmp(sk_X509_value(r->target->sent, i), cert) == 0) return i;
-    return -1;
+    return trial_sent_at(&r->trial, cert);
 }
 
 int report_path_at(const struct report *r, const X509 *cert) {

@@ -18,6 +18,7 @@
 static int choose_leaf(const struct target *target);
 static void ask(struct trial *t);
 static void add_certificates(struct trial *t);
+static void place_sent(struct trial *t);
 static bool reaches_anchor(struct trial *t);
 static const char *object(void *arg, X509 *const *certs, size_t count, size_t *at);
 static const char *judge_step(struct trial *t, const struct chain_question *q, const struct path *p,
@@ -48,6 +49,7 @@ void trial_init(struct trial *t, const struct target *target, const struct trial
 
 void trial_fini(struct trial *t) {
     graph_free(t->graph);
+    free(t->sent_places);
     *t = (struct trial){0};
 }
 
@@ -83,6 +85,11 @@ uint32_t trial_number(struct trial *t, X509 *cert) {
     return graph_add(t->graph, cert, false);
 }
 
+int trial_sent_at(const struct trial *t, const X509 *cert) {
+    uint32_t number = graph_add(t->graph, (X509 *)cert, false);
+    return number < t->place_count ? t->sent_places[number] : -1;
+}
+
 // The certificate that the key belongs to; else the first one, unless that is a CA and only one of the others is none.
 static int choose_leaf(const struct target *target) {
     int count = sk_X509_num(target->sent), plain = -1, plain_count = 0;
@@ -116,6 +123,7 @@ static void add_certificates(struct trial *t) {
         graph_add(t->graph, sk_X509_value(target->sent, i), false);
     for (int i = 0; i < sk_X509_num(target->extra); i++)
         graph_add(t->graph, sk_X509_value(target->extra, i), false);
+    place_sent(t);
     size_t own = graph_count(t->graph);
     trust_add_issuers(t->rules->trust, t->graph);
     if (trust_is_given(t->rules->trust) || reaches_anchor(t)) return;
@@ -123,6 +131,18 @@ static void add_certificates(struct trial *t) {
         struct version *v = graph_version(t->graph, i);
         v->is_anchor = X509_self_signed(v->step.cert, 0) == 1;
         t->has_own_roots = t->has_own_roots || v->is_anchor;
+    }
+}
+
+// A chain of ten thousand is asked ten thousand times where a certificate stands in it.
+static void place_sent(struct trial *t) {
+    t->place_count = graph_count(t->graph);
+    t->sent_places = malloc(t->place_count * sizeof *t->sent_places);
+    CHECK(t->sent_places);
+    for (size_t i = 0; i < t->place_count; i++) t->sent_places[i] = -1;
+    for (int i = sk_X509_num(t->target->sent); i-- > 0;) {
+        uint32_t number = trial_number(t, sk_X509_value(t->target->sent, i));
+        if (number != GRAPH_NOBODY) t->sent_places[number] = i;
     }
 }
 

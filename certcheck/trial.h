@@ -26,6 +26,8 @@ struct trial {
     X509 *leaf;
     int leaf_at; // among those that were sent
     uint32_t leaf_number;
+    int *sent_places; // of each number, its first place among those that were sent, or -1
+    size_t place_count;
     bool
         has_own_roots; // nobody trusted is reached; the target's self-signed certificates count as anchors
     struct chain_question question; // as the rules have it
@@ -47,3 +49,5 @@ bool trial_judge(struct trial *t, const struct chain_question *q, const struct p
                  struct text *why);
 // The number of a certificate that is in the graph.
 uint32_t trial_number(struct trial *t, X509 *cert);
+// Its first place among those that were sent, or -1.
+int trial_sent_at(const struct trial *t, const X509 *cert);
