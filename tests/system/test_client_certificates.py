@@ -15,7 +15,7 @@ import tempfile
 import certificates
 from authority import Authority, join, make_key
 from backends import answer, respond
-from harness import SystemTest, main, program
+from harness import Rsp, SystemTest, main, program, require_build
 from wire import Client, request
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
@@ -74,9 +74,23 @@ class ClientCertificates(SystemTest):
         cls.middle.revoke(cls.revoked)
         cls.crl = join(os.path.join(cls.folder, "crl.pem"), cls.root.crl(), cls.middle.crl())
 
+        cls.common = None
+
     @classmethod
     def tearDownClass(cls):
-        shutil.rmtree(cls.folder)
+        try:
+            if cls.common:
+                cls("test_curl_and_s_client_get_in").end(cls.common)
+        finally:
+            shutil.rmtree(cls.folder)
+
+    def share(self):
+        """One rsp for all tests that change nothing in it, and the number of lines that its log has so far."""
+        cls = type(self)
+        if not cls.common:
+            require_build(self, "rsp")
+            cls.common = Rsp(self.sites(), tls=True)
+        return cls.common, len(cls.common.access_lines())
 
     def sites(self, extra=""):
         return f"""
@@ -110,7 +124,7 @@ class ClientCertificates(SystemTest):
             self.assertRegex(rsp.errors(), why)
 
     def test_good_certificates_get_in_and_functions_hear_about_them(self):
-        rsp = self.start()
+        rsp, before = self.share()
         for version in VERSIONS:
             heard = dict(line.split("=", 1) for line in Visitor(rsp.https, self.good, version).ask("needs.example").body.decode().split("\n"))
             self.assertEqual(heard["verified"], "true")
@@ -124,16 +138,16 @@ class ClientCertificates(SystemTest):
             self.assertGreater(int(heard["not_after"]), int(heard["not_before"]))
         self.assertEqual(Visitor(rsp.https, self.direct).ask("shallow.example").body, b"shallow")
         self.assertEqual(Visitor(rsp.https, self.good).ask("crl.example").body, b"crl")
-        for line in rsp.wait_for_lines(4)[:2]:
+        for line in rsp.wait_for_lines(before + 4)[before:before + 2]:
             self.assertRegex(line, r" tls=TLSv1\.[23] cert=CN=alice cert_bits=128 cert_path=3 id=")
 
     def test_without_a_certificate_request_lets_in_and_require_does_not(self):
-        rsp = self.start()
+        rsp, before = self.share()
         heard = Visitor(rsp.https).ask("wants.example").body.decode()
         self.assertIn("verified=false", heard)
         self.assertNotIn("subject", heard)
         self.assertEqual(Visitor(rsp.https).ask("open.example").body, b"open")
-        self.assertNotIn("cert", rsp.wait_for_lines(2)[0])
+        self.assertNotIn("cert", rsp.wait_for_lines(before + 2)[before])
         with self.assertRaises(Refused) as refused:
             Visitor(rsp.https).ask("needs.example")
         self.assertIn("certificate required", str(refused.exception).lower())
@@ -179,7 +193,7 @@ class ClientCertificates(SystemTest):
             self.assertRegex(line, "cert=CN=carol. cert_bits=128 cert_path=3")
 
     def test_a_request_for_a_site_with_other_rules_is_misdirected(self):
-        rsp = self.start()
+        rsp, before = self.share()
         rows = [("open.example", None, "needs.example", 421), ("open.example", None, "wants.example", 421),
                 ("needs.example", self.good, "open.example", 421), ("needs.example", self.good, "other.example", 421),
                 ("needs.example", self.good, "needs2.example", 200), ("open.example", None, "nothing.example", 404),
@@ -187,7 +201,7 @@ class ClientCertificates(SystemTest):
         for name, certificate, host, status in rows:
             with self.subTest(name=name, host=host):
                 self.assertEqual(Visitor(rsp.https, certificate).ask(name, host=host).status, status)
-        self.assertEqual(sum("reason=MISDIRECTED" in line for line in rsp.wait_for_lines(len(rows))), 6)
+        self.assertEqual(sum("reason=MISDIRECTED" in line for line in rsp.wait_for_lines(before + len(rows))[before:]), 6)
 
     def test_a_plain_port_does_not_lead_past_a_required_certificate(self):
         rsp = self.start(listen="redirect = false")
@@ -200,7 +214,7 @@ class ClientCertificates(SystemTest):
             self.assertEqual(client.ask(request("GET", "/", host="needs.example")).status, 301)
 
     def test_a_session_is_good_under_its_own_name_and_rules_only(self):
-        rsp = self.start()
+        rsp, _ = self.share()
         for version in VERSIONS:
             with self.subTest(version=version):
                 visitor = Visitor(rsp.https, self.good, version)
@@ -304,7 +318,7 @@ class ClientCertificates(SystemTest):
         self.assertEqual(rsp.errors().count(said), 2)
 
     def test_curl_and_s_client_get_in(self):
-        rsp = self.start()
+        rsp, _ = self.share()
         url = f"https://needs2.example:{rsp.https}/"
         to = ["--resolve", f"needs2.example:{rsp.https}:127.0.0.1", "-sSk", "--max-time", "20"]
         done = subprocess.run(["curl", *to, "--cert", self.good, url], capture_output=True, check=True)
