@@ -28,6 +28,7 @@ static void show_paths(struct page *page, const struct report *r);
 static void show_path(struct page *page, const struct report *r, size_t i);
 static void show_clients(struct page *page, const struct report *r);
 static void show_findings(struct page *page, const struct report *r);
+static void show_finding(struct page *page, const struct finding *f);
 static void show_status(struct page *page, const struct report *r);
 static void add_line(struct page *page, const char *label, struct text *line);
 static void paint(struct page *page, enum colour colour, const char *text);
@@ -35,16 +36,18 @@ static void paint(struct page *page, enum colour colour, const char *text);
 void out_text(const struct report *r, bool has_colour, struct text *out) {
     struct page page = {out, has_colour};
     out_add_clean(out, slice_of(r->target->name));
-    text_add_char(out, '\n');
+    text_add(out, SLICE(": "));
+    show_status(&page, r);
     if (r->has_trial) {
+        show_findings(&page, r);
         if (r->target->kind == TARGET_LIVE) show_live(&page, &r->target->live);
         for (int i = 0; i < sk_X509_num(r->target->sent) && i < SENT_SHOWN_MAX; i++)
             show_certificate(&page, r, i);
         show_key(&page, r);
         if (r->target->kind != TARGET_TRUSTED) show_paths(&page, r);
         show_clients(&page, r);
-        show_findings(&page, r);
     }
+    text_add(out, SLICE("  status        "));
     show_status(&page, r);
 }
 
@@ -166,30 +169,50 @@ static void show_clients(struct page *page, const struct report *r) {
     }
 }
 
+// What is worst comes first.
 static void show_findings(struct page *page, const struct report *r) {
-    static const enum colour colours[] = {FAINT, YELLOW, RED};
-    static const char *const words[] = {"note", "warning", "finding"};
-    for (size_t i = 0; i < r->findings.count; i++) {
-        const struct finding *f = &r->findings.list[i];
-        struct text line;
-        text_init(&line, LINE_BYTES_MAX);
-        text_add(page->out, SLICE("  "));
-        paint(page, colours[f->severity], words[f->severity]);
-        text_printf(&line, ": %s: %s", f->id, f->why);
-        if (f->about[0]) text_printf(&line, " (%s)", f->about);
-        text_printf(&line, "; %s", f->mend);
-        add_line(page, "", &line);
-        text_fini(&line);
-    }
+    for (int severity = SEVERITY_ERROR; severity >= SEVERITY_NOTE; severity--)
+        for (size_t i = 0; i < r->findings.count; i++)
+            if ((int)r->findings.list[i].severity == severity)
+                show_finding(page, &r->findings.list[i]);
     if (r->findings.left_out > 0)
         text_printf(page->out, "  ... and %zu more\n", r->findings.left_out);
 }
 
+static void show_finding(struct page *page, const struct finding *f) {
+    static const enum colour colours[] = {FAINT, YELLOW, RED};
+    static const char *const words[] = {"note", "warning", "finding"};
+    struct text line;
+    text_init(&line, LINE_BYTES_MAX);
+    text_add(page->out, SLICE("  "));
+    paint(page, colours[f->severity], words[f->severity]);
+    text_printf(&line, ": %s: %s", f->id, f->why);
+    if (f->about[0] && f->sent_at >= 0)
+        text_printf(&line, " (certificate %d: %s)", f->sent_at + 1, f->about);
+    else if (f->about[0])
+        text_printf(&line, " (%s)", f->about);
+    add_line(page, "", &line);
+    text_printf(&line, "%s", f->mend);
+    add_line(page, "    to mend it: ", &line);
+    text_fini(&line);
+}
+
+// In a word, and how many there are of what is to be mended.
 static void show_status(struct page *page, const struct report *r) {
     static const enum colour colours[] = {GREEN, YELLOW, RED, RED};
     enum report_status status = report_status(r);
-    text_add(page->out, SLICE("  status        "));
-    paint(page, colours[status], report_status_word(status));
+    size_t errors = findings_count(&r->findings, SEVERITY_ERROR);
+    size_t warnings = findings_count(&r->findings, SEVERITY_WARNING);
+    char words[100];
+    int len = snprintf(words, sizeof words, "%s", report_status_word(status));
+    if (errors > 0 && status == REPORT_FINDINGS)
+        len = snprintf(words, sizeof words, "%zu finding%s", errors, errors == 1 ? "" : "s");
+    if (warnings > 0 && status == REPORT_FINDINGS)
+        snprintf(words + len, sizeof words - (size_t)len, ", %zu warning%s", warnings,
+                 warnings == 1 ? "" : "s");
+    if (status == REPORT_WARNINGS)
+        snprintf(words, sizeof words, "%zu warning%s", warnings, warnings == 1 ? "" : "s");
+    paint(page, colours[status], words);
     text_add_char(page->out, '\n');
 }
 

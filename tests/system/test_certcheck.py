@@ -44,6 +44,15 @@ class Certcheck(unittest.TestCase):
         self.assertEqual(said.returncode, 2)
         self.assertIn("  finding: KEY-MISMATCH: the private key matches no certificate of the file", said.stdout)
 
+    def test_what_is_wrong_comes_first_the_worst_before_the_rest_and_with_how_to_mend_it(self):
+        good, soon = certificates.make(self.folder, "a.example"), certificates.with_wrong_key(self.folder, "b.example")
+        lines = certcheck("-w", "100000", soon).stdout.splitlines()
+        self.assertEqual(lines[0], soon + ": 1 finding, 2 warnings")
+        self.assertEqual([line.split(":")[0].strip() for line in lines[1:7]], ["finding", "to mend it", "warning", "to mend it", "warning", "to mend it"])
+        self.assertIn('(certificate 1: "b.example" ', "\n".join(lines[1:7]))
+        self.assertTrue(lines[7].startswith("  certificate 1: "), lines[7])
+        self.assertEqual(certcheck(good).stdout.splitlines()[-1], "  status        1 warning")  # it is self-signed
+
     def test_what_cannot_be_read_gives_status_3_and_the_other_files_are_still_shown(self):
         good = certificates.make(self.folder, "a.example")
         said = certcheck(os.path.join(self.folder, "none.pem"), self.write("text.pem", "hello\n"), good)
