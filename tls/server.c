@@ -9,13 +9,12 @@
 
 #include "core/check.h"
 #include "core/hostname.h"
-#include "core/log.h"
+#include "tls/answers.h"
+#include "tls/client_hello.h"
 #include "tls/client_verifier.h"
 #include "tls/identity.h"
 #include "tls/layer.h"
 #include "tls/name_table.h"
-#include "tls/profile.h"
-#include "tls/reason.h"
 #include "tls/tickets.h"
 #include "tls/tls.h"
 #include "tls/verification.h"
@@ -25,20 +24,12 @@
 #define SECURE_HEAP_SIZE (64u << 20) // address space only; pages are used as keys come
 #define SECURE_HEAP_UNIT 64
 
-// One SSL_CTX for each combination of certificates and client rules that some name has: one of RSA and one of ECDSA, say. Handshakes
-// begin with `first`, which has none, and change to the answer for their name in the ClientHello callback. An answer is made
-// when it is first needed: of 10,000 certificates a worker may use few.
-struct answer {
-    struct answer *next;
-    const struct identity *identities[KEY_KINDS];
-    const struct client_verifier *verifier;
-    SSL_CTX *settings;
-};
+// Handshakes begin with `first`, which has no certificate, and change to the answer for their name in the ClientHello callback.
 struct tls_server {
     struct identity **identities; // usable ones, those of sites first
     size_t identity_count;
     struct name_table names;
-    struct answer *answers[1024]; // by the addresses of their identities
+    struct answers *answers;
     SSL_CTX *first;
     const struct identity *fallback[KEY_KINDS]; // for names that nobody has
     bool has_fallback;                          // else they are refused
@@ -48,7 +39,6 @@ struct tls_server {
     const void *rules_arg;
     BIO_METHOD *wire_method;
     struct tickets *tickets; // NULL: none
-    char *profile_name;
     bool logs_notes;
 };
 
@@ -61,20 +51,12 @@ static void load_one(struct tls_server *t, struct files *files,
 static bool is_named_by_site(const struct tls_server_conf *conf, const char *path);
 static void load_verifiers(struct tls_server *t, struct files *files,
                            const struct tls_server_conf *conf, struct text *problems);
-static SSL_CTX *answer_for(struct tls_server *t, const struct identity *const identities[KEY_KINDS],
-                           const struct client_verifier *verifier);
-static void use_identity(SSL_CTX *c, const struct identity *id);
-static SSL_CTX *new_settings(struct tls_server *t);
 static void choose_fallback(struct tls_server *t, const struct tls_server_conf *conf,
                             struct text *problems);
 static int on_client_hello(SSL *ssl, int *alert, void *arg);
-static bool read_name(SSL *ssl, struct slice *name);
-static int refuse(SSL *ssl, int *alert, int which, struct slice name);
 static int answer_by(struct tls_server *t, SSL *ssl, int *alert,
                      const struct identity *const identities[KEY_KINDS], struct slice host);
 static void bind_sessions(SSL *ssl, struct slice name, const struct client_verifier *verifier);
-static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
-                           const unsigned char *offered, unsigned len, void *arg);
 
 struct tls_server *tls_server_new(struct files *files, const struct tls_server_conf *conf,
                                   struct text *problems) {
@@ -83,14 +65,14 @@ struct tls_server *tls_server_new(struct files *files, const struct tls_server_c
     // Private keys live in memory of their own, which core dumps leave out.
     if (!CRYPTO_secure_malloc_initialized())
         CRYPTO_secure_malloc_init(SECURE_HEAP_SIZE, SECURE_HEAP_UNIT);
-    t->profile_name = conf->profile ? strdup(conf->profile) : NULL;
     t->logs_notes = conf->logs_notes;
     t->wire_method = wire_method_new();
     t->tickets = conf->has_tickets ? tickets_new(conf->ticket_keys) : NULL;
+    t->answers = answers_new(conf->profile, t->tickets);
     load_identities(t, files, conf, problems);
     if (conf->certificates && *conf->certificates) load_directory(t, files, conf, problems);
     load_verifiers(t, files, conf, problems);
-    t->first = new_settings(t);
+    t->first = answers_new_settings(t->answers);
     SSL_CTX_set_client_hello_cb(t->first, on_client_hello, t);
     if (!conf->strict_sni) choose_fallback(t, conf, problems);
     return t;
@@ -98,13 +80,7 @@ struct tls_server *tls_server_new(struct files *files, const struct tls_server_c
 
 void tls_server_free(struct tls_server *t) {
     if (!t) return;
-    for (size_t i = 0; i < sizeof t->answers / sizeof *t->answers; i++) {
-        for (struct answer *a = t->answers[i], *next; a; a = next) {
-            next = a->next;
-            SSL_CTX_free(a->settings);
-            free(a);
-        }
-    }
+    answers_free(t->answers);
     SSL_CTX_free(t->first);
     for (size_t i = 0; i < t->verifier_count; i++) client_verifier_free(t->verifiers[i]);
     free(t->verifiers);
@@ -116,7 +92,6 @@ void tls_server_free(struct tls_server *t) {
     free(t->identities);
     tickets_free(t->tickets);
     BIO_meth_free(t->wire_method);
-    free(t->profile_name);
     free(t);
 }
 
@@ -212,53 +187,6 @@ static void load_verifiers(struct tls_server *t, struct files *files,
     t->rules_arg = conf->rules_arg;
 }
 
-static SSL_CTX *answer_for(struct tls_server *t, const struct identity *const identities[KEY_KINDS],
-                           const struct client_verifier *verifier) {
-    uintptr_t key = (uintptr_t)verifier / sizeof(void *);
-    for (int i = 0; i < KEY_KINDS; i++) key = key * 31 + (uintptr_t)identities[i] / sizeof(void *);
-    struct answer **place =
-        &t->answers[(key ^ key >> 8) % (sizeof t->answers / sizeof *t->answers)];
-    for (struct answer *a = *place; a; a = a->next)
-        if (a->verifier == verifier && memcmp(a->identities, identities, sizeof a->identities) == 0)
-            return a->settings;
-    struct answer *a = calloc(1, sizeof *a);
-    CHECK(a);
-    memcpy(a->identities, identities, sizeof a->identities);
-    a->verifier = verifier;
-    a->settings = new_settings(t);
-    client_verifier_attach(verifier, a->settings);
-    for (int i = 0; i < KEY_KINDS; i++)
-        if (identities[i]) use_identity(a->settings, identities[i]);
-    a->next = *place;
-    *place = a;
-    return a->settings;
-}
-
-// identity_load() has refused what OpenSSL would refuse here; should it know a further reason, the name has no certificate.
-static void use_identity(SSL_CTX *c, const struct identity *id) {
-    if (id->is_weak) profile_allow_weak(c);
-    if (SSL_CTX_use_cert_and_key(c, id->leaf, id->key, id->chain, 1) == 1) return;
-    struct text why;
-    text_init(&why, 300);
-    reason_take_plain(&why);
-    log_error("%s: OpenSSL does not take it: %s", id->path, text_string(&why));
-    text_fini(&why);
-}
-
-static SSL_CTX *new_settings(struct tls_server *t) {
-    SSL_CTX *c = profile_new(t->profile_name, TLS_server_method());
-    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_alpn_select_cb(c, choose_protocol, NULL);
-    if (t->tickets) {
-        tickets_attach(t->tickets, c);
-        SSL_CTX_set_num_tickets(c, 1); // a connection uses up one, so it is given one
-    } else {
-        SSL_CTX_set_options(c, SSL_OP_NO_TICKET);
-        SSL_CTX_set_num_tickets(c, 0);
-    }
-    return c;
-}
-
 // For clients without SNI and names that no certificate has.
 static void choose_fallback(struct tls_server *t, const struct tls_server_conf *conf,
                             struct text *problems) {
@@ -291,13 +219,15 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg) {
     struct tls_server *t = arg;
     struct slice sent;
     char name[HOSTNAME_MAX + 1];
-    if (!read_name(ssl, &sent)) return refuse(ssl, alert, SSL_AD_DECODE_ERROR, sent);
+    if (!client_hello_read_name(ssl, &sent))
+        return client_hello_refuse(ssl, alert, SSL_AD_DECODE_ERROR, sent);
     size_t len = sent.len > 0 ? hostname_normalise(sent, name) : 0;
     struct slice host = {name, len};
-    if (len == 0 && sent.len > 0) return refuse(ssl, alert, SSL_AD_UNRECOGNIZED_NAME, sent);
+    if (len == 0 && sent.len > 0)
+        return client_hello_refuse(ssl, alert, SSL_AD_UNRECOGNIZED_NAME, sent);
     const struct name_entry *e = name_table_find(&t->names, host);
     bool has_answer = e ? name_entry_is_usable(e) : t->has_fallback;
-    if (!has_answer) return refuse(ssl, alert, SSL_AD_UNRECOGNIZED_NAME, host);
+    if (!has_answer) return client_hello_refuse(ssl, alert, SSL_AD_UNRECOGNIZED_NAME, host);
     return answer_by(t, ssl, alert, e ? e->identities : t->fallback, host);
 }
 
@@ -315,44 +245,10 @@ static int answer_by(struct tls_server *t, SSL *ssl, int *alert,
     tls_layer_set_name(l, host);
     tls_layer_set_rules(l, rules);
     bind_sessions(ssl, host, verifier);
-    SSL_CTX *answer = answer_for(t, identities, verifier);
+    SSL_CTX *answer = answers_get(t->answers, identities, verifier);
     if (!SSL_set_SSL_CTX(ssl, answer)) return SSL_CLIENT_HELLO_ERROR;
     verification_apply(ssl, answer);
     return SSL_CLIENT_HELLO_SUCCESS;
-}
-
-// The host_name of the server_name extension (RFC 6066 section 3); empty without one. False: malformed.
-static bool read_name(SSL *ssl, struct slice *name) {
-    const unsigned char *at;
-    size_t len;
-    *name = (struct slice){NULL, 0};
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &at, &len) != 1) return true;
-    if (len < 5 || (size_t)(at[0] << 8 | at[1]) != len - 2 || at[2] != TLSEXT_NAMETYPE_host_name)
-        return false;
-    size_t name_len = (size_t)(at[3] << 8 | at[4]);
-    if (name_len == 0 || name_len > len - 5) return false;
-    *name = (struct slice){(const char *)at + 5, name_len};
-    return true;
-}
-
-static int refuse(SSL *ssl, int *alert, int which, struct slice name) {
-    struct text why;
-    text_init(&why, 400);
-    text_add(&why, SLICE("TLS: "));
-    if (which == SSL_AD_DECODE_ERROR) {
-        text_add(&why, SLICE("the client's server name extension is malformed"));
-    } else if (name.len == 0) {
-        text_add(&why, SLICE("the client asked for no name (SNI)"));
-    } else {
-        text_add(&why, SLICE("no usable certificate for \""));
-        for (size_t i = 0; i < name.len && i < HOSTNAME_MAX; i++)
-            text_add_char(&why, name.at[i] > ' ' && name.at[i] < 0x7f ? name.at[i] : '?');
-        text_add_char(&why, '"');
-    }
-    tls_layer_explain(tls_layer_of(ssl), text_string(&why));
-    text_fini(&why);
-    *alert = which;
-    return SSL_CLIENT_HELLO_ERROR;
 }
 
 // A ticket is good for the name that it was made for and under the rules for clients that held then (CVE-2025-23419).
@@ -363,17 +259,4 @@ static void bind_sessions(SSL *ssl, struct slice name, const struct client_verif
     if (name.len > 0) memcpy(bound + CLIENT_VERIFIER_ID_BYTES, name.at, name.len);
     SHA256(bound, CLIENT_VERIFIER_ID_BYTES + name.len, id);
     CHECK(SSL_set_session_id_context(ssl, id, sizeof id) == 1);
-}
-
-// http/1.1 or nothing: a client that offers only other protocols must not take our answer for one of theirs.
-static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
-                           const unsigned char *offered, unsigned len, void *arg) {
-    static const unsigned char http11[] = "\x08http/1.1";
-    (void)ssl, (void)arg;
-    unsigned char *chosen;
-    if (SSL_select_next_proto(&chosen, out_len, http11, sizeof http11 - 1, offered, len) !=
-        OPENSSL_NPN_NEGOTIATED)
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
-    *out = chosen;
-    return SSL_TLSEXT_ERR_OK;
 }
