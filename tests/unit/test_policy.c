@@ -110,7 +110,7 @@ static void cabf_asks_for_names_usage_strong_keys_and_the_digest_of_the_curve(vo
                 {&wrong, "2026-10-01", "CABF-CURVE-DIGEST"},
                 {&other, "2026-10-01", "CABF-KEY"},
                 {&sha1, "2026-09-15", "CABF-SHA1"},
-                {&sha1, "2026-09-14T23:59:59Z", "CABF-CURVE-DIGEST"}};
+                {&sha1, "2026-09-14T23:59:59Z", "CABF-SHA1-LEAF"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct made_cert leaf = make_cert(rows[i].recipe);
         assert_breach(p, &leaf, &root, rows[i].at, rows[i].id);
