@@ -24,6 +24,7 @@ struct access_log {
     bool is_file; // a regular file takes everything at once; anything else may be full
     struct text lines;
     struct task task;
+    struct ring *ring; // NULL: none
     uint64_t dropped_bytes;
 };
 
@@ -61,10 +62,18 @@ static void look_at_fd(struct access_log *l, int fd) {
     l->is_file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+void access_log_set_ring(struct access_log *l, struct ring *ring) {
+    l->ring = ring;
+}
+
 void access_log_write(struct access_log *l, const struct access_entry *e) {
-    if (l->fd < 0) return;
+    bool has_reader = l->ring && ring_is_wanted(l->ring);
+    if (l->fd < 0 && !has_reader) return;
     char *room = text_reserve(&l->lines, ACCESS_LINE_MAX);
-    text_commit(&l->lines, (size_t)(access_line_write(room, e) - room));
+    struct slice line = slice_from(room, access_line_write(room, e));
+    if (has_reader) ring_write(l->ring, line);
+    if (l->fd < 0) return;
+    text_commit(&l->lines, line.len);
     if (l->lines.len >= WRITE_EARLY) {
         write_lines(l);
         return;

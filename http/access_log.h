@@ -7,6 +7,7 @@
 
 #include "core/address.h"
 #include "core/loop.h"
+#include "core/ring.h"
 #include "core/slice.h"
 
 // The access log: the combined format first, then key=value (HTTP-RULES, last lines). Lines are gathered and written in one
@@ -18,6 +19,9 @@ struct access_log *access_log_new(struct loop *loop, int fd);
 void access_log_free(struct access_log *l);
 void access_log_set_fd(struct access_log *l,
                        int fd); // reopened; what was gathered goes to the old one
+
+// Every line goes there too while its reader wants them, also when the log is off. Borrowed.
+void access_log_set_ring(struct access_log *l, struct ring *ring);
 
 // One finished exchange. Empty slices are written as "-". Times in microseconds; UINT64_MAX: did not happen ("-").
 struct access_entry {

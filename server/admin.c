@@ -35,8 +35,8 @@ struct page {
     page_fn *answer;
 };
 
-static page_fn list_requests, kill_request, give_status, give_metrics, begin_reload, confirm_reload,
-    give_explanation;
+static page_fn list_requests, kill_request, read_log, give_status, give_metrics, begin_reload,
+    confirm_reload, give_explanation;
 static void ask_supervisor(struct admin *a, enum order_type what,
                            const struct local_request *request, struct local_reply *r,
                            void (**cancel)(void *reply_arg), void **cancel_arg);
@@ -60,6 +60,7 @@ static const struct page PAGES[] = {
     {"/v1/requests", "GET", list_requests},
     {"/v1/requests/*", "DELETE", kill_request},
     {"/v1/status",  "GET",  give_status},
+    {"/v1/tail",    "GET",  read_log},
 };
 // clang-format on
 
@@ -200,6 +201,11 @@ static void kill_request(struct admin *a, const struct local_request *request,
     char who[API_WHO_MAX];
     log_audit("%s: kill request %.*s", api_who(request, who), SLICE_ARGS(id));
     questions_kill(a->conf.questions, id, r, cancel, cancel_arg);
+}
+
+static void read_log(struct admin *a, const struct local_request *request, struct local_reply *r,
+                     void (**cancel)(void *reply_arg), void **cancel_arg) {
+    tail_answer(a->conf.tail, request, r, cancel, cancel_arg);
 }
 
 // --- reload ---

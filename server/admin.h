@@ -9,6 +9,7 @@
 #include "server/questions.h"
 #include "server/scoreboard.h"
 #include "server/state.h"
+#include "server/tail.h"
 
 // The pages of the admin socket. Those without a version are what they were before there was one:
 //   GET /v1/status, /status      JSON: generation, processes, counters
@@ -18,6 +19,7 @@
 //   POST /v1/explain             JSON: {"method", "url", "from"}; answers {"good", "text"}
 //   GET /v1/requests             JSON: what is running; with ?slower=MILLISECONDS: for so long at least
 //   DELETE /v1/requests/ID       ends a request
+//   GET /v1/tail                 server/tail.h
 //   POST /explain                body: METHOD, URL and perhaps the client's IP, a line each; in words
 //   /v1/pools, /v1/lua           server/api.h
 struct admin;
@@ -32,6 +34,7 @@ struct admin_calls {
     // Why a member is in the state that it is in; false: there is nothing to say.
     bool (*describe_member)(void *arg, uint32_t slot, struct text *out);
     struct questions *questions;
+    struct tail *tail;
     ask_fn *ask; // for ORDER_RELOAD and ORDER_CONFIRM; admin_reload_ended() follows
     void *arg;
 };

@@ -30,6 +30,7 @@ struct control {
     struct names *names;
     struct watch *bell;
     struct questions *questions;
+    struct tail *tail;
     struct state *state;
     struct cluster *cluster;
     char *next_state_path; // of the generation that comes; NULL: it has none
@@ -88,6 +89,7 @@ int control_run(void *start, int channel_fd) {
     admin.pools = c.pools = pools_new(scoreboard_table(s->board));
     pools_set_state(c.pools, c.state);
     admin.questions = c.questions = questions_new(ask, &c);
+    admin.tail = c.tail = tail_new(s->board);
     c.admin = admin_new(&admin);
     struct role_conf conf = {.row = s->row,
                              .board = s->board,
@@ -111,6 +113,7 @@ int control_run(void *start, int channel_fd) {
         names_new(role_loop(c.role), role_resolver(c.role), scoreboard_table(s->board), c.pools);
     c.bell = loop_watch_fd(role_loop(c.role), scoreboard_bell(s->board), on_bell, &c);
     questions_start(c.questions, role_loop(c.role));
+    tail_start(c.tail, role_loop(c.role));
     c.cluster = cluster_new(role_loop(c.role), c.pools);
     timer_init(&c.rotate, role_loop(c.role), rotate_tickets, &c);
     timer_set(&c.rotate, ROTATE_TICKETS_MS);
@@ -121,8 +124,10 @@ int control_run(void *start, int channel_fd) {
     health_free(c.health);
     cluster_free(c.cluster);
     questions_stop(c.questions);
+    tail_stop(c.tail);
     role_free(c.role);
     questions_free(c.questions);
+    tail_free(c.tail);
     pools_free(c.pools);
     forget_next_state(&c);
     state_free(c.state);

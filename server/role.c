@@ -58,6 +58,7 @@ struct role *role_new(const struct role_conf *conf) {
     r->loop = loop_new();
     r->resolver = resolver_new(r->loop);
     r->access_log = access_log_new(r->loop, -1);
+    access_log_set_ring(r->access_log, scoreboard_ring(conf->board, conf->row));
     struct service_conf service = {.loop = r->loop,
                                    .resolver = r->resolver,
                                    .counters = scoreboard_counters(conf->board, conf->row),

@@ -28,6 +28,7 @@ struct scoreboard *scoreboard_new(void) {
         {"table rows", table_row_bytes(), ROW_COUNT},
         {"tickets", TLS_TICKET_AREA_BYTES, 1},
         {"workers", sizeof(unsigned), 1},
+        {"rings", sizeof(struct ring), ROW_COUNT},
     };
     const struct shared_plan plan = {.rows = ROW_COUNT,
                                      .counters = COUNTER_COUNT,
@@ -72,6 +73,10 @@ struct table *scoreboard_table(struct scoreboard *b) {
 
 uint32_t *scoreboard_table_row(struct scoreboard *b, unsigned row) {
     return shared_slot(b->shared, "table rows", row);
+}
+
+struct ring *scoreboard_ring(struct scoreboard *b, unsigned row) {
+    return shared_slot(b->shared, "rings", row);
 }
 
 int scoreboard_bell(const struct scoreboard *b) {

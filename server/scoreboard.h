@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/ring.h"
 #include "http/counters.h"
 #include "routing/table.h"
 
@@ -30,6 +31,7 @@ struct process_row *scoreboard_row(struct scoreboard *b, unsigned row);
 void *scoreboard_ticket_keys(struct scoreboard *b);   // TLS_TICKET_AREA_BYTES
 struct table *scoreboard_table(struct scoreboard *b); // of the backends
 uint32_t *scoreboard_table_row(struct scoreboard *b, unsigned row);
+struct ring *scoreboard_ring(struct scoreboard *b, unsigned row); // its access log, for control
 int scoreboard_bell(
     const struct scoreboard *b); // rung for control when a member had a fault (core/bell.h)
 int64_t scoreboard_started_at(const struct scoreboard *b);

@@ -34,6 +34,8 @@ static const char HELP[] =
     "                               what is running, the oldest first\n"
     "  rspctl kill ID               ends a request\n"
     "  rspctl top [ROUNDS]          rates, pools and the oldest requests, every second\n"
+    "  rspctl tail [NAME=VALUE...]  the access log as it goes on, of this host=, site=, pool=,\n"
+    "                               backend=, reason=, id= or status= (404, 5xx) only\n"
     "  rspctl explain [--from IP] [METHOD] URL\n"
     "                               says what would happen to a request, and why\n"
     "  rspctl reload [--confirm 60s]\n"
@@ -138,13 +140,19 @@ static bool take_time(unsigned *ms) {
 }
 
 static const struct verb *find_verb(const char *name) {
-    static const struct verb VERBS[] = {
-        {"confirm", 0, 0, run_confirm},   {"diff", 0, 0, run_diff},
-        {"explain", 1, 2, run_explain},   {"kill", 1, 1, run_kill},
-        {"metrics", 0, 0, run_metrics},   {"pool", 1, INT_MAX, run_pool},
-        {"pools", 0, 0, run_pools},       {"reload", 0, 0, run_reload},
-        {"requests", 0, 0, run_requests}, {"save", 0, 0, run_save},
-        {"status", 0, 0, run_status},     {"top", 0, 1, run_top}};
+    static const struct verb VERBS[] = {{"confirm", 0, 0, run_confirm},
+                                        {"diff", 0, 0, run_diff},
+                                        {"explain", 1, 2, run_explain},
+                                        {"kill", 1, 1, run_kill},
+                                        {"metrics", 0, 0, run_metrics},
+                                        {"pool", 1, INT_MAX, run_pool},
+                                        {"pools", 0, 0, run_pools},
+                                        {"reload", 0, 0, run_reload},
+                                        {"requests", 0, 0, run_requests},
+                                        {"save", 0, 0, run_save},
+                                        {"status", 0, 0, run_status},
+                                        {"tail", 0, 16, run_tail},
+                                        {"top", 0, 1, run_top}};
     for (size_t i = 0; i < sizeof VERBS / sizeof VERBS[0]; i++)
         if (strcmp(name, VERBS[i].name) == 0) return &VERBS[i];
     return NULL;

@@ -38,6 +38,7 @@ typedef int verb_fn(const struct call *c);
 verb_fn run_pools, run_pool;                    // rspctl_pool.c, rspctl_edit.c
 verb_fn run_diff, run_save;                     // rspctl_pool.c
 verb_fn run_requests, run_kill, run_top;        // rspctl_requests.c
+verb_fn run_tail;                               // rspctl_tail.c
 bool is_pause_verb(const char *verb, int argc); // rspctl_pause.c
 int pause_pool(const struct call *c, const char *pool, const char *verb); // rspctl_pause.c
 int edit_pool(const struct call *c, const char *pool, const char *verb);  // rspctl_edit.c
@@ -49,5 +50,6 @@ json_t *ctl_ask(const struct call *c, const char *method, const char *path, json
 char *ctl_path(const char *pool, const char *rest);
 // Adds a segment, percent-encoded.
 void ctl_add_segment(struct text *path, const char *segment);
+void ctl_add_encoded(struct text *path, const char *text); // the same without its slash
 void ctl_print_json(const json_t *value);
 int ctl_usage(void);

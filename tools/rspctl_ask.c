@@ -72,8 +72,12 @@ char *ctl_path(const char *pool, const char *rest) {
 
 void ctl_add_segment(struct text *path, const char *segment) {
     text_add_char(path, '/');
-    for (; *segment; segment++) {
-        unsigned char byte = (unsigned char)*segment;
+    ctl_add_encoded(path, segment);
+}
+
+void ctl_add_encoded(struct text *path, const char *text) {
+    for (; *text; text++) {
+        unsigned char byte = (unsigned char)*text;
         if (isalnum(byte) || strchr("-._~", byte))
             text_add_char(path, (char)byte);
         else

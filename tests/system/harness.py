@@ -81,12 +81,13 @@ def can_connect(port):
 class Rsp:
     """A running rsp. Its folder holds rsp.lua, certs/, access.log and errors.log; it goes with stop()."""
 
-    def __init__(self, routes, workers=1, tls=False, certs=("localhost",), listen=None, build=None, log="", files=None, descriptors=None, admin=None):
+    def __init__(self, routes, workers=1, tls=False, certs=("localhost",), listen=None, build=None, log="", files=None, descriptors=None, admin=None, access=True):
         self.folder = tempfile.mkdtemp(prefix="rsp-test-")
         os.chmod(self.folder, 0o755)
         self.http = free_port()
         self.https = free_port() if tls else None
         self.workers_wanted, self.build = workers, build
+        self.access = self.path("access.log") if access else "off"
         self.log_options, self.listen, self.descriptors, self.admin_options = log, listen, descriptors, admin
         self.certs = os.path.join(self.folder, "certs")
         os.mkdir(self.certs)
@@ -104,7 +105,7 @@ class Rsp:
     def preamble(self):
         ports = f'http = "127.0.0.1:{self.http}"' + (f', https = "127.0.0.1:{self.https}"' if self.https else "")
         lines = [f"listen {{ {ports}{', ' + self.listen if self.listen else ''} }}",
-                 f'log {{ access = "{self.path("access.log")}", errors = "stderr"{self.log_options} }}',
+                 f'log {{ access = "{self.access}", errors = "stderr"{self.log_options} }}',
                  f'admin {{ socket = "{self.path("admin.sock")}"{", " + self.admin_options if self.admin_options else ""} }}']
         if self.https:
             lines.append(f'tls {{ certificates = "{self.certs}/" }}')
