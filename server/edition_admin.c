@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/check.h"
 #include "core/listener.h"
@@ -95,11 +97,18 @@ static bool open_remote(struct edition *e, const struct edition *old, struct tex
     return e->remote_fd >= 0;
 }
 
+// A relative one begins where rsp was started, as that of the route file it stands in does.
 static bool socket_address(const char *path, struct address *out, char *why, size_t why_max) {
-    char text[ADDRESS_TEXT_MAX];
-    int n = snprintf(text, sizeof text, "unix:%s", path);
+    char text[ADDRESS_TEXT_MAX], folder[PATH_MAX] = "";
+    bool is_relative = path[0] != '/';
+    if (is_relative && !getcwd(folder, sizeof folder)) {
+        snprintf(why, why_max, "%s: where it begins cannot be found: %s", path, strerror(errno));
+        return false;
+    }
+    int n = snprintf(text, sizeof text, "unix:%s%s%s", folder, is_relative ? "/" : "", path);
     if (n < (int)sizeof text && address_parse(slice_of(text), out)) return true;
-    snprintf(why, why_max, "%s: no path of a socket, or too long for one", path);
+    snprintf(why, why_max, "%s%s%s: too long for a socket (%zu bytes at most)", folder,
+             is_relative ? "/" : "", path, sizeof out->local.sun_path - 1);
     return false;
 }
 

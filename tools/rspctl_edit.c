@@ -13,7 +13,8 @@
 
 // `rspctl pool NAME VERB ...`: words become one edit.
 
-enum { LINE_MAX_BYTES = 4096, POLL_FIRST_MS = 20, POLL_MOST_MS = 500, KEYS_A_QUESTION = 20000 };
+enum { LINE_MAX_BYTES = 4096, POLL_FIRST_MS = 20, POLL_MOST_MS = 500 };
+enum { KEYS_MOST = 20000, COMPARED_MOST = 2000000 }; // of one question (rsp-api(7))
 
 static const char *const VERBS[] = {"add", "remove", "drain", "ready", "maint", "set"};
 
@@ -28,7 +29,9 @@ static int replace(const struct call *c, const char *pool, const char *path);
 static json_t *read_members(const char *path);
 static bool add_member(char *line, const char *path, int number, json_t *members);
 static int plan(const struct call *c, const char *pool, const char *path);
-static json_t *read_keys(FILE *in);
+static size_t keys_a_question(const struct call *c, const char *pool, const json_t *members,
+                              int *status);
+static json_t *read_keys(FILE *in, size_t most);
 static bool ask_plan(const struct call *c, const char *pool, json_t *members, json_t *keys,
                      json_t *total, int *status);
 static void sum(json_t *total, const json_t *part);
@@ -203,8 +206,9 @@ static int plan(const struct call *c, const char *pool, const char *path) {
     int status = CTL_USAGE;
     if (!in) fprintf(stderr, "rspctl: %s: %s\n", c->keys, strerror(errno));
     if (in && members) {
-        status = CTL_GOOD;
-        while ((keys = read_keys(in)) && ask_plan(c, pool, members, keys, total, &status)) continue;
+        size_t most = keys_a_question(c, pool, members, &status);
+        while ((keys = read_keys(in, most)) && ask_plan(c, pool, members, keys, total, &status))
+            continue;
         fclose(in);
         if (status == CTL_GOOD && c->as_json) ctl_print_json(total);
         if (status == CTL_GOOD && !c->as_json) show_plan(total);
@@ -214,11 +218,24 @@ static int plan(const struct call *c, const char *pool, const char *path) {
     return status;
 }
 
+// 0: it cannot be asked, and *status says why.
+static size_t keys_a_question(const struct call *c, const char *pool, const json_t *members,
+                              int *status) {
+    char *path = ctl_path(pool, "");
+    json_t *answer = ctl_ask(c, "GET", path, NULL, status);
+    size_t now = json_array_size(json_object_get(answer, "members"));
+    size_t then = json_array_size(members), count = now > then ? now : then;
+    json_decref(answer);
+    free(path);
+    if (*status != CTL_GOOD) return 0;
+    return count > COMPARED_MOST / KEYS_MOST ? COMPARED_MOST / count : KEYS_MOST;
+}
+
 // As many as one question takes, a line each; NULL: that were all.
-static json_t *read_keys(FILE *in) {
+static json_t *read_keys(FILE *in, size_t most) {
     char line[LINE_MAX_BYTES];
     json_t *keys = json_array();
-    while (json_array_size(keys) < KEYS_A_QUESTION && fgets(line, sizeof line, in)) {
+    while (json_array_size(keys) < most && fgets(line, sizeof line, in)) {
         line[strcspn(line, "\r\n")] = '\0';
         if (line[0]) json_array_append_new(keys, json_string(line));
     }

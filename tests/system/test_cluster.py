@@ -4,12 +4,13 @@
 """Three rsp whose live pools are kept alike through a redis-server: an edit at one is in force at all; without the server they serve on."""
 
 import json
+import random
 import shutil
 import signal
 
-from admin import rspctl
+from admin import Admin, rspctl
 from backends import answer, respond
-from harness import SystemTest, main, require, wait_until
+from harness import FULL, SystemTest, main, require, wait_until
 from redis_server import RedisServer
 from wire import get
 
@@ -141,6 +142,57 @@ class Cluster(SystemTest):
         self.edit(instances[1], "ready", self.a.address)
         self.wait_all(instances, {b"a", b"b"})
         self.assertEqual(self.members(), {})
+
+    TROUBLES = ("emptied", "slow", "killed", "restarted") * (4 if FULL else 1)
+
+    def begin_trouble(self, kind):
+        if kind == "emptied":
+            self.redis.ask("FLUSHALL")
+        elif kind == "slow":
+            self.redis.signal(signal.SIGSTOP)
+        else:
+            self.redis.kill()
+        if kind == "restarted":  # without what it had
+            self.redis.start()
+
+    def end_trouble(self, kind):
+        if kind == "slow":
+            self.redis.signal(signal.SIGCONT)
+        elif kind == "killed":
+            self.redis.start()
+
+    def test_whatever_happens_to_the_server_all_come_to_the_same_and_serve_on(self):
+        instances = self.instances(3, f'"{self.a.address}", live = true')
+        admins = [Admin(rsp.path("admin.sock")) for rsp in instances]
+        dice, model = random.Random(3), {self.a.address: 0}
+        for kind in self.TROUBLES:
+            self.begin_trouble(kind)
+            for number, (rsp, admin) in enumerate(zip(instances, admins)):
+                for _ in range(6):  # each has members of its own, so the end is certain
+                    self.edit_at_random(admin, dice, model, [f"127.0.{number + 1}.{n}:1" for n in range(1, 5)])
+                self.assertTrue(self.serves(rsp, {b"a"}), kind)
+            self.end_trouble(kind)
+            for admin in admins:
+                wait_until(lambda admin=admin: self.table(admin) == model, 30, f"all edits at every instance ({kind})")
+        shared = {address: share["max_connections"] for address, share in self.members().items()}
+        self.assertEqual(dict(shared, **{self.a.address: 0}), model)
+        for admin in admins:
+            admin.close()
+
+    @staticmethod
+    def table(admin):
+        """address: max_connections, of all that are not removed."""
+        return {m["address"]: m["max_connections"] for m in admin.pool("apps")["members"] if m["wish"] != "removed"}
+
+    def edit_at_random(self, admin, dice, model, addresses):
+        """They take no requests (weight 0): nobody listens there."""
+        address, most = dice.choice(addresses), dice.randint(1, 99)
+        removes = address in model and dice.random() < 0.5
+        edit = ("remove", address) if removes else ("put", address, {"weight": 0, "max_connections": most})
+        self.assertEqual(admin.edit("apps", edit).status, 200)
+        model.pop(address, None)
+        if not removes:
+            model[address] = most
 
     def lists(self, *urls):
         """A list as hipache has it: a name for people, then URLs."""

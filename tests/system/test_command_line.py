@@ -77,6 +77,21 @@ class Asking(CommandLine):
         self.assertEqual((status, err), (GOOD, ""))
         self.assertEqual(out, self.path("rsp.lua") + ": OK\n")
 
+    def test_a_relative_file_names_a_socket_and_a_state_file_beside_it(self):
+        self.good_file('admin { socket = "a.sock", state = "state/state.json" }\npool "apps" { "127.0.0.1:1", live = true }\n')
+        self.assertEqual(self.run_it("-t", "-c", "rsp.lua"), (GOOD, "rsp.lua: OK\n", ""))
+        status, _, err = self.run_it("-c", "rsp.lua", "--pid-file", "rsp.pid")
+        self.assertEqual(status, GOOD, err)
+        with open(self.path("rsp.pid"), encoding="ascii") as f:
+            self.addCleanup(os.kill, int(f.read()), signal.SIGTERM)
+        for words in (("pool", "apps", "add", "127.0.0.1:2"), ("reload",), ("pool", "apps", "drain", "127.0.0.1:2")):
+            status, _, err = self.run_it("-s", "a.sock", *words, name="rspctl")
+            self.assertEqual(status, GOOD, err)
+        self.assertTrue(os.path.exists(self.path("state/state.json")))
+        self.good_file(f'admin {{ socket = "{"x" * 100}/a.sock" }}\n')
+        status, _, err = self.run_it("-t", "-c", "rsp.lua")
+        self.assertEqual((status, "too long for a socket (107 bytes at most)" in err), (FAILED, True), err)
+
     def test_a_check_opens_no_port(self):
         path = self.good_file()
         with socket.create_server(("127.0.0.1", self.port)):

@@ -121,6 +121,18 @@ class Edits(PoolTest):
         self.assertTrue(300 / 4 * 0.6 < moved < 300 / 4 * 1.4, moved)
 
 
+    def test_a_plan_of_many_keys_and_members_is_asked_in_pieces(self):
+        rsp, _ = self.pools(hash_pool("127.0.0.1:1"))
+        for name, lines in (("keys", (f"site{n}.example" for n in range(5000))), ("members", (f"127.1.{n // 250}.{n % 250}:1" for n in range(500)))):
+            with open(rsp.path(name), "w", encoding="ascii") as f:
+                f.write("\n".join(lines) + "\n")
+        code, out, err = rspctl(rsp, "--json", "pool", "apps", "plan", "replace", rsp.path("members"), "--keys", rsp.path("keys"))
+        self.assertEqual(code, 0, err)
+        plan = json.loads(out)
+        self.assertEqual((plan["keys"], plan["moved"], sum(plan["to"].values())), (5000, 5000, 5000))
+        self.assertEqual(rspctl(rsp, "pool", "none", "plan", "replace", rsp.path("members"), "--keys", rsp.path("keys"))[0], 1)
+
+
 class Completion(PoolTest):
     def complete(self, rsp, line):
         script = (f'PATH={os.path.dirname(program("rspctl"))}:$PATH; COMP_WORDBREAKS=" :"; . {ROOT}/conf/completion/rspctl\n'
@@ -358,6 +370,7 @@ class Clients(PoolTest):
         ("GET", "/v1/pools?limit=x", None, 400, ""),
         ("GET", "/v2/pools", None, 404, ""),
         ("PATCH", "/v1/pools/fixed", {"edits": [{"do": "add", "address": "c:1"}]}, 409, "/edits/0/address"),
+        ("POST", "/v1/pools/apps/plan", {"members": [f"c:{n}" for n in range(1, 101)], "keys": ["k"] * 20001}, 413, "/keys"),
         ("POST", "/v1/pools/fixed/plan", {"members": [], "keys": []}, 409, ""),
         ("POST", "/v1/explain", {"url": 1}, 400, "/url"),
         ("PATCH", "/v1/pools/apps", b'{"edits": "' + b"x" * (10 << 20) + b'"}', 413, ""),
