@@ -1,8 +1,6 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <stdio.h>
-
 #include "core/check.h"
 #include "core/clock.h"
 #include "http/exchange_parts.h"
@@ -18,7 +16,6 @@ static enum fail fail_of(enum refused refused);
 static enum fail judge_certificate(const struct exchange *x);
 static bool asks_nobody(const struct config *c);
 static bool goes_to_https(const struct exchange *x, struct slice scheme);
-static void redirect_to_https(struct exchange *x);
 static bool field_by_name(void *fields, struct slice name, unsigned nth, struct slice *value);
 static bool field_by_number(void *fields, unsigned i, struct slice *name, struct slice *value);
 static void tell_tls(void *fields, struct client_tls *out);
@@ -54,7 +51,8 @@ enum fail choose_route(struct exchange *x) {
     if (x->answer.kind == ANSWER_REFUSED) return fail_of(x->answer.refused);
     bool is_moved =
         x->answer.kind == ANSWER_REDIRECT && x->answer.site->clients->asks == ASKS_NOTHING;
-    if (!is_moved && goes_to_https(x, request.scheme)) redirect_to_https(x);
+    if (!is_moved && goes_to_https(x, request.scheme))
+        route_to_https(x->generation->config, &request, x->arena, &x->answer);
     return FAIL_NONE;
 }
 
@@ -130,25 +128,6 @@ static bool goes_to_https(const struct exchange *x, struct slice scheme) {
     const struct generation *g = x->generation;
     if (!g->tls || scheme.len != 4) return false;
     return x->who->listen->redirects && tls_server_has_name(g->tls, x->request.host);
-}
-
-static void redirect_to_https(struct exchange *x) {
-    const struct config *c = x->generation->config;
-    const struct request_head *head = &x->request;
-    int port = 443;
-    for (size_t i = 0; i < c->listen_count; i++) {
-        if (!c->listens[i].is_tls) continue;
-        port = address_port(&c->listens[i].address);
-        break;
-    }
-    struct slice uri = head->path.at[0] == '/' ? head->path : SLICE("/"); // "*" of OPTIONS
-    if (head->has_query) uri = slice_from(head->path.at, head->query.at + head->query.len);
-    char port_text[8] = "";
-    if (port != 443 && port != 0) snprintf(port_text, sizeof(port_text), ":%d", port);
-    x->answer.kind = ANSWER_REDIRECT;
-    x->answer.status = head->method == METHOD_GET || head->method == METHOD_HEAD ? 301 : 308;
-    x->answer.location = arena_printf(x->arena, "https://%.*s%s%.*s", SLICE_ARGS(head->host),
-                                      port_text, SLICE_ARGS(uri));
 }
 
 // --- the request's fields, for functions of the route file ---

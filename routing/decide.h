@@ -96,6 +96,10 @@ extern const struct policy DEFAULT_POLICY;
 enum progress route_decide(const struct config *c, const struct route_request *r, struct arena *a,
                            struct route_answer *out);
 
+// What a plain port answers instead where the name has a certificate: the same URL at the first HTTPS listener.
+void route_to_https(const struct config *c, const struct route_request *r, struct arena *a,
+                    struct route_answer *out);
+
 // Who is left out of a choice.
 struct left_out {
     struct member *const *tried; // asked before, in vain

@@ -15,6 +15,10 @@ static void explain_over(const struct config *c, const struct probe *p, const st
                          const struct rule *rule, struct text *out);
 static void explain_answer(const struct probe *p, const struct rule *rule,
                            const struct route_answer *answer, struct text *out);
+static void explain_https(const struct config *c, const struct probe *p,
+                          const struct route_answer *answer, struct text *out);
+static const struct listen_conf *listen_of(const struct config *c, const struct probe *p);
+static bool has_https(const struct config *c);
 static void explain_fields(const struct probe *p, const struct route_answer *answer,
                            struct text *out);
 static const char *action_text(const struct rule *rule);
@@ -33,6 +37,7 @@ bool route_explain(const struct config *c, struct slice method, struct slice url
                     address_format_ip(&p->client, ip));
         text_printf(out, "  host     %.*s\n", SLICE_ARGS(p->request.host));
         explain_site(c, p, &answer, &rule, out);
+        explain_https(c, p, &answer, out);
         explain_answer(p, rule, &answer, out);
     }
     arena_free(a);
@@ -76,6 +81,37 @@ static void explain_over(const struct config *c, const struct probe *p, const st
     const struct host_table *hosts = c->router->hosts;
     for (const struct site *s = site; (s = host_table_next(hosts, p->request.host, s));)
         text_printf(out, "  over     site \"%s\" (%s:%d)\n", s->name, s->place.file, s->place.line);
+}
+
+// Certificates are not known here: what a plain port does for names that have one is said as a condition.
+static void explain_https(const struct config *c, const struct probe *p,
+                          const struct route_answer *answer, struct text *out) {
+    const struct listen_conf *listen = listen_of(c, p);
+    bool is_moved = answer->kind == ANSWER_REDIRECT && answer->site->clients->asks == ASKS_NOTHING;
+    if (p->request.client_tls || answer->kind == ANSWER_REFUSED || is_moved) return;
+    if (!listen || !listen->redirects || !has_https(c)) return;
+    struct route_answer moved = *answer;
+    route_to_https(c, &p->request, p->arena, &moved);
+    text_printf(out, "  first    %d to %.*s if the name has a certificate (listen, %s:%d)\n",
+                moved.status, SLICE_ARGS(moved.location), listen->place.file, listen->place.line);
+}
+
+// The plain listener of the URL's port, else the first one: a port may be another before it gets here.
+static const struct listen_conf *listen_of(const struct config *c, const struct probe *p) {
+    const struct listen_conf *first = NULL;
+    for (size_t i = 0; i < c->listen_count; i++) {
+        const struct listen_conf *l = &c->listens[i];
+        if (l->is_tls) continue;
+        if (address_port(&l->address) == p->request.local_port) return l;
+        if (!first) first = l;
+    }
+    return first;
+}
+
+static bool has_https(const struct config *c) {
+    for (size_t i = 0; i < c->listen_count; i++)
+        if (c->listens[i].is_tls) return true;
+    return false;
 }
 
 static void explain_answer(const struct probe *p, const struct rule *rule,

@@ -51,9 +51,12 @@ static int explain(const char *file, const char *method, const char *url,
     text_init(&out, TEXT_MAX);
     int status = EXIT_CONFIG;
     struct config *config = config_load(files, file, &out);
-    if (config)
-        status = route_explain(config, slice_of(method), slice_of(url), from, &out) ? EXIT_GOOD
-                                                                                    : EXIT_USAGE;
+    if (config && route_explain(config, slice_of(method), slice_of(url), from, &out)) {
+        status = EXIT_GOOD;
+    } else if (config) {
+        status = EXIT_USAGE;
+        text_add(&out, SLICE("\n"));
+    }
     fputs(text_string(&out), status == EXIT_GOOD ? stdout : stderr);
     text_fini(&out);
     config_free(config);

@@ -193,6 +193,12 @@ class Asking(CommandLine):
         self.assertEqual((status, err), (GOOD, ""))
         self.assertEqual(*(re.sub(" -- .*", "", text) for text in (out_again, out)))
 
+    def test_explain_of_what_is_no_url_says_how_one_is_written_on_a_line_of_its_own(self):
+        path = self.write('site "*" { respond = { 200, "x" } }\n')
+        status, out, err = self.run_it("explain", "-c", path, "a.example")
+        self.assertEqual((status, out), (2, ""))
+        self.assertEqual(err, "'a.example' is no URL: write http://host/path or https://host/path\n")
+
     def test_explain_says_which_backend_without_sending_anything(self):
         path = self.write('listen { http = 8080 }\nsite "a.example" { to = "127.0.0.1:1" }\n')
         status, out, _ = self.run_it("explain", "-c", path, "--from", "192.0.2.1", "POST", "http://a.example/x")

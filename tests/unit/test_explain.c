@@ -129,6 +129,28 @@ static void explain_says_what_a_redirect_answers(void **state) {
                        "  answer   301, location: https://example.com/a?b=1\n");
 }
 
+#define MOVED(lua, url, line)                                                                      \
+    expect_explanation(lua "site \"a.example\" { respond = { 200, \"x\" } }", "GET", url,          \
+                       "GET " url " from 127.0.0.1\n"                                              \
+                       "  host     a.example\n"                                                    \
+                       "  site     \"a.example\" (rsp.lua:1)\n" line "  does     respond\n"        \
+                       "  answer   200, 1 bytes\n")
+
+static void explain_says_when_a_plain_port_sends_to_https(void **state) {
+    (void)state;
+    MOVED("listen { http = 80, https = 443 } ", "http://a.example/x?y=1",
+          "  first    301 to https://a.example/x?y=1 if the name has a certificate (listen, "
+          "rsp.lua:1)\n");
+    MOVED("listen { http = 80, https = 8443 } ", "http://a.example:8080/",
+          "  first    301 to https://a.example:8443/ if the name has a certificate (listen, "
+          "rsp.lua:1)\n");
+    MOVED("listen { http = 80, https = 443 } ", "https://a.example/", "");
+    MOVED("listen { http = 80 } ", "http://a.example/", "");
+    MOVED("listen { http = 80, https = 443, redirect = false } ", "http://a.example/", "");
+    MOVED("listen { http = 80, https = 443 } listen { http = 81, redirect = false } ",
+          "http://a.example:81/", "");
+}
+
 static void explain_refuses_what_is_no_url(void **state) {
     (void)state;
     struct fixture f = load_good(hosting);
@@ -280,6 +302,7 @@ int main(void) {
         cmocka_unit_test(explain_of_many_members_stays_short),
         cmocka_unit_test(explain_takes_no_turn_and_names_what_a_function_or_a_cookie_chose),
         cmocka_unit_test(explain_says_what_a_redirect_answers),
+        cmocka_unit_test(explain_says_when_a_plain_port_sends_to_https),
         cmocka_unit_test(explain_refuses_what_is_no_url),
         cmocka_unit_test(route_tests_pass_and_fail),
         cmocka_unit_test(route_tests_say_what_is_sent_how_often_to_whom_and_what_nobody_asked),
