@@ -8,6 +8,7 @@
 
 #include "core/check.h"
 #include "core/hostname.h"
+#include "core/suggest.h"
 #include "routing/loader.h"
 #include "routing/lua_route.h"
 #include "routing/settings.h"
@@ -19,6 +20,7 @@ enum { ERRORS_MAX_BYTES = 1 << 20, ARENA_MAX_BYTES = 2000u << 20, OPEN_NAME_MAX 
 static bool load(struct loader *l, const char *path, struct slice text);
 static int set_words(lua_State *L);
 static int on_assign(lua_State *L);
+static void refuse_global(struct loader *l, const struct conf_spot *at, const char *name);
 static void check_resolver(struct loader *l, const struct conf_spot *at);
 static int word_tls(lua_State *L);
 static int word_log(lua_State *L);
@@ -155,7 +157,8 @@ static int set_words(lua_State *L) {
     }
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
         lua_pushstring(L, later[i]);
-        lua_pushcclosure(L, word_not_yet, 1);
+        lua_pushboolean(L, false);
+        lua_pushcclosure(L, word_not_yet, 2);
         script_set_name(l->script, later[i]);
     }
     if (l->tests) {
@@ -199,8 +202,17 @@ static int on_assign(lua_State *L) {
         if (strcmp(name, "user") == 0) l->config->user_place = place_of(&root);
         return 0;
     }
-    conf_error(l->conf, &root, "global '%s' is assigned; write 'local %s = ...'", name, name);
+    refuse_global(l, &root, name);
     return 0;
+}
+
+static void refuse_global(struct loader *l, const struct conf_spot *at, const char *name) {
+    struct suggestion suggestion = {.wrong = name};
+    char buf[SUGGEST_MAX];
+    for (size_t i = 0; i < GLOBAL_SETTINGS.count; i++)
+        suggest_try(&suggestion, GLOBAL_SETTINGS.fields[i].name);
+    conf_error(l->conf, at, "global '%s' is assigned; write 'local %s = ...'%s", name, name,
+               suggest_text(&suggestion, buf));
 }
 
 static void check_resolver(struct loader *l, const struct conf_spot *at) {
@@ -300,9 +312,10 @@ static int word_not_yet(lua_State *L) {
     struct loader *l = loader_of(L);
     const char *word = lua_tostring(L, lua_upvalueindex(1));
     struct conf_spot spot = loader_spot(l, L, NULL, NULL);
-    if (lua_type(L, 1) != LUA_TTABLE)
-        conf_error(l->conf, &spot, "'%s' is not yet available in this version", word);
+    bool is_said = lua_toboolean(L, lua_upvalueindex(2));
+    if (!is_said) conf_error(l->conf, &spot, "'%s' is not yet available in this version", word);
     lua_pushvalue(L, lua_upvalueindex(1));
-    lua_pushcclosure(L, word_not_yet, 1);
+    lua_pushboolean(L, true);
+    lua_pushcclosure(L, word_not_yet, 2);
     return 1;
 }

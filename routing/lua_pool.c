@@ -52,7 +52,9 @@ struct pool *pool_at(struct lua_State *L, int index) {
 
 int word_pool(struct lua_State *L) {
     struct loader *l = loader_of(L);
-    const char *name = luaL_checkstring(L, 1);
+    if (!lua_isstring(L, 1))
+        return luaL_error(L, "pool: needs a name first: write pool \"name\" { ... }");
+    const char *name = lua_tostring(L, 1);
     named_pool(l, L, name, name);
     return 1;
 }

@@ -56,7 +56,9 @@ static bool is_one_of(const char *key, const struct conf_table *t, lua_State *L)
 
 int word_site(struct lua_State *L) {
     struct loader *l = loader_of(L);
-    const char *name = luaL_checkstring(L, 1);
+    if (!lua_isstring(L, 1))
+        return luaL_error(L, "site: needs a name first: write site \"example.com\" { ... }");
+    const char *name = lua_tostring(L, 1);
     if (l->open_site.line)
         conf_error(l->conf, &l->open_site, "needs a table behind its name: site \"%s\" { ... }",
                    l->open_site.name);
