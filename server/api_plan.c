@@ -6,6 +6,7 @@
 
 #include "routing/plan.h"
 #include "server/api_parts.h"
+#include "server/entry_index.h"
 
 // POST .../plan: how many of these keys would move if these were the members.
 
@@ -82,12 +83,14 @@ static struct plan *plan_of_changes(struct api_call *c, const struct member_chan
     const struct table_entry *entries = NULL, *known;
     size_t known_count = 0, n = 0;
     pools_list(c->conf->pools, c->pool, &entries, &known_count);
+    struct entry_index *index =
+        entry_index_new(scoreboard_table(c->conf->board), entries, known_count);
     struct member_conf *members = arena_zalloc(c->arena, (count + 1) * sizeof *members);
     for (size_t i = 0; i < count; i++) {
         const struct member_change *change = &changes[i];
         struct table_settings given = change->settings, usual = {.weight = 1};
         if (change->has_wish && change->wish != WISH_READY) continue;
-        known = api_find(c, entries, known_count, change->address);
+        known = entry_index_find(index, change->address);
         if (known && known->origin != ORIGIN_API) usual = known->file;
         for (int s = 0; s < MEMBER_SETTINGS_COUNT; s++)
             if (change->given & 1u << s)
@@ -95,6 +98,7 @@ static struct plan *plan_of_changes(struct api_call *c, const struct member_chan
         members[n].text = arena_string(c->arena, change->address);
         members[n++].settings = usual;
     }
+    entry_index_free(index);
     return plan_new(c->pool, members, n);
 }
 

@@ -4,32 +4,24 @@
 #include "server/shares_apply.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/check.h"
 #include "core/log.h"
+#include "server/entry_index.h"
 #include "server/pool_edit.h"
 
 enum { WHY_BYTES_MAX = 4096 };
 
 struct applying {
-    const struct table *table;
+    struct entry_index *entries;
     struct member_change *changes;
     size_t count;
-    const struct table_entry *entries;
-    size_t entry_count;
 };
-
-static const struct table_entry *entry_of(const struct applying *a, const char *address) {
-    for (size_t i = 0; i < a->entry_count; i++)
-        if (strcmp(table_text(a->table, a->entries[i].slot), address) == 0) return &a->entries[i];
-    return NULL;
-}
 
 static void add_change(void *arg, const char *address, const struct share *was,
                        const struct share *is) {
     struct applying *a = arg;
-    const struct table_entry *entry = entry_of(a, address);
+    const struct table_entry *entry = entry_index_find(a->entries, slice_of(address));
     bool is_ours = entry && entry->origin == ORIGIN_FILE;
     bool is_shown = entry && entry->wish != WISH_REMOVED;
     struct member_change change = {.kind = CHANGE_PUT, .address = slice_of(address)};
@@ -54,11 +46,16 @@ static void add_change(void *arg, const char *address, const struct share *was,
 
 void shares_apply(struct pools *pools, const struct pool *pool, const struct shares *mine,
                   const struct shares *result) {
-    struct applying a = {.table = pools_table(pools)};
+    struct applying a = {0};
+    const struct table_entry *entries;
+    size_t count;
     a.changes = calloc(mine->count + result->count + 1, sizeof *a.changes);
     CHECK(a.changes);
-    if (pools_list(pools, pool, &a.entries, &a.entry_count))
+    if (pools_list(pools, pool, &entries, &count)) {
+        a.entries = entry_index_new(pools_table(pools), entries, count);
         shares_each_difference(mine, result, add_change, &a);
+        entry_index_free(a.entries);
+    }
     struct pool_edit edit = {.changes = a.changes, .count = a.count, .who = SLICE("cluster")};
     struct edit_report report;
     text_init(&report.why, WHY_BYTES_MAX);

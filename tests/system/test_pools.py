@@ -151,6 +151,26 @@ class Completion(PoolTest):
         self.assertEqual(self.complete(rsp, start + "apps drain 127.0.0.1:1"), ["11", "12"])
 
 
+    @staticmethod
+    def source(name):
+        with open(os.path.join(ROOT, name), encoding="utf-8") as f:
+            return f.read()
+
+    def test_help_manual_and_completion_name_the_same_verbs_and_options(self):
+        text = subprocess.run([program("rspctl"), "--help"], capture_output=True, text=True, timeout=30, check=True).stdout
+        manual, completion = self.source("man/rspctl.8").replace("\\-", "-"), self.source("conf/completion/rspctl")
+        verbs = set(re.findall(r"^  rspctl ([a-z]+)", text, re.MULTILINE))
+        self.assertEqual(verbs, set(re.search(r'0,\*\) .* -W "([a-z ]+)"', completion).group(1).split()))
+        self.assertEqual(verbs, set(re.findall(r"^\.TP\n(?:\.B |\\fB)([a-z]+)\b", manual, re.MULTILINE)))
+        of_pools = set(re.search(r'2,pool,\*\) .* -W "([a-z ]+)"', completion).group(1).split())
+        said = {w for words in re.findall(r"^  rspctl pool NAME ([a-z|]+)", text, re.MULTILINE) for w in words.split("|")}
+        self.assertEqual(of_pools, said)
+        self.assertLessEqual(of_pools, set(re.findall(r"\\fBpool\\fR \\fINAME\\fR \\fB([a-z]+)", manual)))
+        options = set(re.findall(r"--[a-z]+", text)) | {"--socket", "--help"}
+        self.assertEqual(options, set(re.search(r'-W "(--[a-z -]+)"', completion).group(1).split()))
+        self.assertLessEqual(options, set(re.findall(r"--[a-z]+", manual)))
+
+
 class UnderLoad(PoolTest):
     SECONDS, EDITS = (30, 1000) if FULL else (4, 80)
 

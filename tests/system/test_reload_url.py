@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An app's Host and the domain in its reload path reach the same backend, whatever the spelling; what only looks like it does not."""
 
+import contextlib
+
+from admin import Admin
 from backends import answer, respond
 from harness import SystemTest, main
 from wire import Client, get, request
@@ -68,6 +71,43 @@ class ReloadUrl(SystemTest):
         for domain in ("a%00b", "a%2Fb", "a%20b", "%", "a..b", "x" * 300):
             with self.subTest(domain):
                 self.assertEqual(self.of_path(rsp, f"/user/a/webapps/{domain}/reload").status, 400)
+
+
+class EveryWayIn(SystemTest):
+    """Host, SNI, path, Lua and the admin API, at each version of a pool that is edited."""
+
+    PLAIN, SECURE = "app.example", "secure.example"  # the one has no certificate, so it is not redirected
+    LUA = 'site "lua.example" { route = function(req) return apps:by(req.path:sub(2)) end }\n'
+
+    def test_all_meet_on_one_backend_while_members_come_go_and_drain(self):
+        backends = [self.backend(named(str(i))) for i in range(5)]
+        self.names = {b.address: str(i).encode() for i, b in enumerate(backends)}
+        at = [b.address for b in backends]
+        text = ROUTES.format(members=", ".join(f'"{a}"' for a in at[:3]) + ", live = true, bound = 1.25") + self.LUA
+        rsp = self.rsp(text, tls=True, certs=("localhost", self.SECURE), workers=2)
+        with contextlib.closing(Admin(rsp.path("admin.sock"))) as admin:
+            seen = self.check(rsp, admin)
+            for edit in ((("add", at[3]), ("set", at[1], {"weight": 3})), (("drain", at[0]), ("maint", at[1])),
+                         (("ready", at[0]), ("remove", at[2])), (("remove", at[3]), ("remove", at[0]), ("add", at[4]))):
+                self.assertEqual(admin.edit("apps", *edit).status, 200)
+                seen |= self.check(rsp, admin)
+            self.assertGreater(len(seen), 2)
+
+    def check(self, rsp, admin):
+        seen = set()
+        for app in (self.PLAIN, self.SECURE):
+            expected = self.names[admin.backend_for(f"http://{app}/")]
+            reload = f"/user/a/webapps/{app.title()}./reload"
+            hosts = (app.upper(), app + ".:443")
+            answers = [self.of_app(rsp, app, host) for host in hosts]
+            answers += [get(rsp.http, reload, host=CONTROL_HOST, method="POST"), get(rsp.http, "/" + app.upper(), host="lua.example"),
+                        get(rsp.https, reload, tls="localhost", host=CONTROL_HOST, method="POST")]
+            self.assertEqual([(a.status, a.body) for a in answers], [(200, expected)] * len(answers), app)
+            seen.add(expected)
+        return seen
+
+    def of_app(self, rsp, app, host):
+        return get(rsp.https, tls=app, host=host) if app == self.SECURE else get(rsp.http, host=host)
 
 
 class Moves(SystemTest):
