@@ -139,6 +139,10 @@ static void say_unknown(struct conf *c, const struct conf_spot *at, const struct
                         const char *key) {
     struct suggestion suggestion = {.wrong = key};
     char buf[SUGGEST_MAX];
+    if (t->mistaken_for && find_field(t->mistaken_for, key)) {
+        conf_error_of_key(c, at, key, "unknown key '%s': %s", key, t->instead);
+        return;
+    }
     for (size_t i = 0; i < t->count; i++)
         if (t->fields[i].type != CONF_NOT_YET) suggest_try(&suggestion, t->fields[i].name);
     conf_error_of_key(c, at, key, "unknown key '%s'%s", key, suggest_text(&suggestion, buf));

@@ -116,6 +116,9 @@ struct conf_table {
     const struct conf_field *fields;
     size_t count;
     bool has_items; // unnamed entries are the caller's; else they are errors
+    // Whose settings are often written here by mistake, and what to do then; or NULL.
+    const struct conf_table *mistaken_for;
+    const char *instead;
 };
 
 void conf_set_defaults(const struct conf_table *t, void *out);

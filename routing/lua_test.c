@@ -47,10 +47,10 @@ static const struct conf_field expect_fields[] = {
     FIELD("backends", UINT, backends, 1, 10000),
     FIELD("sent", OWN, status, 0, 0),
 };
-static const struct conf_table test_settings = {test_fields,
-                                                sizeof test_fields / sizeof *test_fields, false};
+static const struct conf_table test_settings = {.fields = test_fields,
+                                                .count = sizeof test_fields / sizeof *test_fields};
 static const struct conf_table expect_settings = {
-    expect_fields, sizeof expect_fields / sizeof *expect_fields, false};
+    .fields = expect_fields, .count = sizeof expect_fields / sizeof *expect_fields};
 
 int word_test(struct lua_State *L) {
     luaL_checkstring(L, 1);

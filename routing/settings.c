@@ -11,7 +11,8 @@
 #define ROW(of, name_, type_, member, least_, most_, fallback_, text_, choices_, help_) \
     {.name = name_, .type = CONF_##type_, .offset = offsetof(struct of, member), .least = least_, \
      .most = most_, .fallback = (uint64_t)(fallback_), .text = text_, .choices = choices_, .help = help_},
-#define TABLE(fields_, has_items_) {fields_, sizeof fields_ / sizeof *fields_, has_items_}
+#define TABLE(fields_, has_items_)                                                                 \
+    { .fields = fields_, .count = sizeof fields_ / sizeof *fields_, .has_items = has_items_ }
 
 #define SETTINGS_GLOBAL(...) ROW(config, __VA_ARGS__)
 static const struct conf_field global_rows[] = {
@@ -107,7 +108,11 @@ const struct conf_table MEMBER_SETTINGS = TABLE(member_rows, true);
 static const struct conf_field rule_rows[] = {
 #include "routing/settings.def"
 };
-const struct conf_table RULE_SETTINGS = TABLE(rule_rows, false);
+const struct conf_table RULE_SETTINGS = {
+    .fields = rule_rows,
+    .count = sizeof rule_rows / sizeof *rule_rows,
+    .mistaken_for = &POOL_SETTINGS,
+    .instead = "it belongs to a pool: to = { \"host:port\", ... }, or pool \"name\" { ... }"};
 
 #define SETTINGS_SITE_TLS(...) ROW(site_tls, __VA_ARGS__)
 #define SETTINGS_SITE_CLIENT(...) ROW(site_tls, __VA_ARGS__)
