@@ -146,7 +146,7 @@ static void take_pools(struct cluster *c, const struct config *config) {
     for (size_t i = 0; i < c->count; i++) c->at[i]->pool = NULL;
     for (size_t i = 0; config && i < config->pool_count; i++)
         if (config->pools[i]->is_live)
-            pool_named(c, config->pools[i]->name)->pool = config->pools[i];
+            shared_pool_follow(pool_named(c, config->pools[i]->name), config->pools[i]);
 }
 
 static struct shared_pool *pool_named(struct cluster *c, const char *name) {

@@ -15,8 +15,9 @@ struct shared_pool {
     struct cluster *cluster;
     const struct pool *pool; // NULL: the route file has it no more
     char *name;
-    struct shares base; // what all had when we last agreed
-    bool has_base;
+    // What all had when we last agreed; of one that joins, what it had when it was first seen: edits since then are to stay.
+    struct shares base;
+    enum { SHARED_UNKNOWN, SHARED_JOINS, SHARED_AGREED } state;
     struct shares mine, result; // what we had, and what is being agreed on
     int64_t read_revision;      // that `result` was made of
     bool is_busy;               // a question is under way
@@ -43,6 +44,8 @@ void cluster_set_sync(struct cluster *c);
 
 struct shared_pool *shared_pool_new(struct cluster *c, const char *name);
 void shared_pool_free(struct shared_pool *p);
+// The route file has it. What it has now may be of long ago, what is edited from now on is not.
+void shared_pool_follow(struct shared_pool *p, const struct pool *pool);
 // Reads what the server has and agrees on it; at once, or after what is under way, or when the server is there again.
 void shared_pool_ask(struct shared_pool *p);
 // An edit has changed it since it was last compared.

@@ -33,7 +33,7 @@ static const char WRITE_SCRIPT[] =
 static bool ask_for_hash(struct shared_pool *p);
 static void on_hash(void *arg, const struct redisReply *reply);
 static bool is_answer(struct shared_pool *p, const struct redisReply *reply);
-static bool is_of_before(struct shared_pool *p, const struct redisReply *revision);
+static bool is_of_before(struct shared_pool *p, const struct redisReply *revision, bool is_empty);
 static void read_shares(const struct shared_pool *p, const struct redisReply *hash,
                         struct shares *out);
 static void leave_out(const struct shared_pool *p, struct text *why);
@@ -63,11 +63,20 @@ void shared_pool_free(struct shared_pool *p) {
 }
 
 void shared_pool_forget(struct shared_pool *p) {
-    p->is_busy = p->is_due = p->has_base = false;
+    p->is_busy = p->is_due = false;
+    p->state = SHARED_UNKNOWN;
     p->revision = 0;
     shares_free(&p->base);
     shares_free(&p->result);
     shares_free(&p->mine);
+}
+
+void shared_pool_follow(struct shared_pool *p, const struct pool *pool) {
+    p->pool = pool;
+    if (p->state != SHARED_UNKNOWN) return;
+    shares_free(&p->base);
+    shares_of_pool(p->cluster->pools, pool, &p->base);
+    p->state = SHARED_JOINS;
 }
 
 bool shared_pool_is_edited(const struct shared_pool *p) {
@@ -96,7 +105,7 @@ static void on_hash(void *arg, const struct redisReply *reply) {
     struct shares theirs = {0};
     if (!is_answer(p, reply)) return;
     read_shares(p, redis_reply_at(reply, 1), &theirs);
-    agree(p, &theirs, is_of_before(p, redis_reply_at(reply, 0)));
+    agree(p, &theirs, is_of_before(p, redis_reply_at(reply, 0), theirs.count == 0));
     shares_free(&theirs);
 }
 
@@ -111,12 +120,13 @@ static bool is_answer(struct shared_pool *p, const struct redisReply *reply) {
     return false;
 }
 
-// The server has lost what it had: it is empty, or has older data than we have seen.
-static bool is_of_before(struct shared_pool *p, const struct redisReply *revision) {
+// The server has lost what it had: it is empty, or has older data than we have seen. Members without a revision, where we have never seen
+// one, are those of another program that is about to write it.
+static bool is_of_before(struct shared_pool *p, const struct redisReply *revision, bool is_empty) {
     uint64_t number = 0;
     if (!slice_to_u64(redis_reply_text(revision), &number)) number = 0;
     p->read_revision = (int64_t)number;
-    if (number == 0 || (int64_t)number < p->revision) return true;
+    if ((number == 0 && is_empty) || (int64_t)number < p->revision) return true;
     p->revision = (int64_t)number;
     return false;
 }
@@ -143,11 +153,11 @@ static void leave_out(const struct shared_pool *p, struct text *why) {
                  "cluster: pool \"%s\": a member was left out: %s", p->name, text_string(why));
 }
 
-// Who joins takes what is there; what he had of his own may have been removed meanwhile by others. Only an empty server gets it.
+// Who joins takes what is there; what he had when he came may have been removed meanwhile by others. Only an empty server gets it.
 static void agree(struct shared_pool *p, const struct shares *theirs, bool is_lost) {
     struct shares nothing = {0};
     take_mine(p);
-    const struct shares *base = p->has_base ? &p->base : is_lost ? &nothing : &p->mine;
+    const struct shares *base = is_lost && p->state == SHARED_JOINS ? &nothing : &p->base;
     shares_merge(base, &p->mine, is_lost ? base : theirs, (int64_t)time(NULL), &p->result);
     write_result(p, theirs, is_lost);
 }
@@ -214,7 +224,7 @@ static void on_written(void *arg, const struct redisReply *reply) {
     struct cluster *c = p->cluster;
     bool is_failed = reply ? redis_reply_is_error(reply) : !redis_is_up(c->asks);
     if (!p->pool) {
-        p->has_base = false; // the route file has it no more
+        p->state = SHARED_UNKNOWN; // the route file has it no more
     } else if (is_failed) {
         if (reply)
             log_repeated(LOG_LEVEL_ERROR, "cluster write", "cluster: pool \"%s\": %.*s", p->name,
@@ -238,7 +248,7 @@ static void put_in_force(struct shared_pool *p) {
     shares_free(&p->base);
     p->base = p->result;
     p->result = (struct shares){0};
-    p->has_base = true;
+    p->state = SHARED_AGREED;
     cluster_set_sync(p->cluster);
 }
 
@@ -249,7 +259,7 @@ static void end_question(struct shared_pool *p) {
 
 void shared_pool_expire(struct shared_pool *p) {
     struct shares mine = {0}, result = {0};
-    if (!p->has_base || !p->pool) return;
+    if (p->state != SHARED_AGREED || !p->pool) return;
     shares_of_pool(p->cluster->pools, p->pool, &mine);
     shares_merge(&p->base, &mine, &p->base, (int64_t)time(NULL), &result);
     shares_apply(p->cluster->pools, p->pool, &mine, &result);
@@ -296,8 +306,7 @@ static void on_list(void *arg, const struct redisReply *reply) {
 // Nothing is written there, so an edit of ours stays a difference from what the list says.
 static void follow_list(struct shared_pool *p, struct shares *theirs) {
     take_mine(p);
-    shares_merge(p->has_base ? &p->base : &p->mine, &p->mine, theirs, (int64_t)time(NULL),
-                 &p->result);
+    shares_merge(&p->base, &p->mine, theirs, (int64_t)time(NULL), &p->result);
     put_in_force(p);
     shares_free(&p->base);
     p->base = *theirs;

@@ -63,9 +63,11 @@ class Cluster(SystemTest):
         self.assertEqual(self.members(), {})
 
     def test_other_programs_may_write_the_hash(self):
+        self.redis.ask("HSET", "rsp:pool:apps", self.a.address, "{}")  # its revision is still to come
         instances = self.instances(2)
-        self.redis.edit("apps", "HSET", self.a.address, "{}")
         self.wait_all(instances, {b"a"})
+        self.redis.edit("apps", "HSET", self.a.address, "{}")
+        self.assertEqual(list(self.members()), [self.a.address])
         self.redis.edit("apps", "HSET", self.b.address, '{"weight": "heavy"}')
         wait_until(lambda: "/weight is not what can stand there" in instances[0].errors(), what="the word about it")
         self.assertTrue(self.serves(instances[0], {b"a"}))
@@ -98,6 +100,16 @@ class Cluster(SystemTest):
         self.edit(first, "add", self.b.address)
         self.edit(first, "remove", self.a.address)
         self.wait_all([first, late], {b"b"})
+
+    def test_an_edit_before_the_server_was_ever_seen_is_not_lost(self):
+        first = self.instances(1)[0]
+        self.edit(first, "add", self.a.address)
+        wait_until(lambda: list(self.members()) == [self.a.address], what="the hash with it")
+        self.redis.signal(signal.SIGSTOP)
+        late = self.instances(1)[0]
+        self.edit(late, "add", self.b.address)
+        self.redis.signal(signal.SIGCONT)
+        self.wait_all([first, late], {b"a", b"b"})
 
     def test_a_server_that_hangs_counts_as_away(self):
         rsp = self.instances(1)[0]
