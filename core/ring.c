@@ -38,7 +38,9 @@ void ring_want(struct ring *r, bool wants) {
 
 uint64_t ring_read(struct ring *r, struct text *out, uint64_t *dropped) {
     uint64_t written = __atomic_load_n(&r->written, __ATOMIC_ACQUIRE);
-    size_t place = (size_t)(r->read % RING_BYTES), len = (size_t)(written - r->read);
+    uint64_t read = r->read;
+    size_t place = (size_t)(read % RING_BYTES), len = (size_t)(written - read);
+    if (len > RING_BYTES) len = RING_BYTES; // the numbers are a worker's, who may be no longer ours
     size_t first = len < RING_BYTES - place ? len : RING_BYTES - place;
     text_add(out, (struct slice){r->bytes + place, first});
     text_add(out, (struct slice){r->bytes, len - first});

@@ -44,6 +44,18 @@ static void what_was_there_before_it_was_wanted_is_passed_over(void **state) {
     text_fini(&out);
 }
 
+static void numbers_that_cannot_be_lead_out_of_no_memory(void **state) {
+    struct ring *r = *state;
+    struct text out;
+    uint64_t dropped = 0;
+    text_init(&out, 4 * RING_BYTES);
+    ring_want(r, true);
+    r->written = 1u << 30;
+    ring_read(r, &out, &dropped);
+    assert_int_equal(out.len, RING_BYTES);
+    text_fini(&out);
+}
+
 static void lines_without_room_are_counted_and_the_others_stay_whole(void **state) {
     struct ring *r = *state;
     struct text out;
@@ -102,6 +114,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_there_before_it_was_wanted_is_passed_over, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(numbers_that_cannot_be_lead_out_of_no_memory, begin, end),
         cmocka_unit_test_setup_teardown(lines_without_room_are_counted_and_the_others_stay_whole,
                                         begin, end),
         cmocka_unit_test_setup_teardown(a_reader_beside_a_writer_gets_each_line_once, begin, end),
