@@ -12,6 +12,7 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "http/exchange_parts.h"
+#include "http/message/head_rules.h"
 #include "http/message/writer.h"
 
 typedef enum step step_fn(struct exchange *x);
@@ -376,8 +377,8 @@ static enum fail backend_end_reason(const struct exchange *x) {
 // A 1xx answer: passed on to who understands it; the final one is still to come (RFC 9110 section 15.2). 101 is final.
 static enum step pass_interim(struct exchange *x) {
     if (x->response.status == 101) {
-        if (x->request_out.upgrade.len == 0)
-            return fail(x, FAIL_BAD_ANSWER, "101 that nobody asked for");
+        if (!upgrade_is_offered(x->request_out.upgrade, x->response.upgrade))
+            return fail(x, FAIL_BAD_ANSWER, "101 to what nobody asked for");
         return STEP_filter_response;
     }
     if (++x->interim_count > INTERIM_MAX) return fail(x, FAIL_BAD_ANSWER, "too many 1xx answers");

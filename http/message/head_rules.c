@@ -46,3 +46,16 @@ struct slice fields_upgrade(const struct fields *f) {
                       !fields_list_has(f, FIELD_UPGRADE, SLICE("h2c"));
     return is_upgrade ? field->value : (struct slice){NULL, 0};
 }
+
+bool upgrade_is_offered(struct slice offered, struct slice taken) {
+    struct slice one;
+    bool is_offered = false;
+    while (list_next(&taken, &one)) {
+        struct slice rest = offered, offer;
+        is_offered = false;
+        while (!is_offered && list_next(&rest, &offer))
+            is_offered = slice_equals_nocase(one, offer);
+        if (!is_offered) return false;
+    }
+    return is_offered;
+}

@@ -20,3 +20,5 @@ bool fields_want_to_persist(const struct fields *f, int minor_version);
 
 // The value of the one Upgrade field, if Connection names it; else empty. An offer of h2c is no upgrade to us (RFC 9113 section 3.1).
 struct slice fields_upgrade(const struct fields *f);
+// May who offered these protocols be answered with a switch to those? Only to what was offered (RFC 9110 section 7.8).
+bool upgrade_is_offered(struct slice offered, struct slice taken);

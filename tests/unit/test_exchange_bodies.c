@@ -359,6 +359,29 @@ static void after_interim_answers_a_final_one_is_due(void **state) {
     }
 }
 
+static void only_what_was_offered_is_switched_to(void **state) {
+    (void)state;
+    const struct {
+        const char *taken, *status;
+    } answers[] = {
+        {"e", "101"}, {"WEBSOCKET, E", "101"}, {"x", "502"}, {"e, x", "502"}, {"ee", "502"}};
+    for (unsigned i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct scene s;
+        char answer[128], line[32];
+        snprintf(answer, sizeof answer,
+                 "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n",
+                 answers[i].taken);
+        snprintf(line, sizeof line, "HTTP/1.1 %s ", answers[i].status);
+        struct scene_script script = script_of(answer);
+        scene_init(&s, ROUTES, &script);
+        scene_connect(&s);
+        scene_send(&s, SLICE("GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
+                             "Upgrade: websocket, e\r\n\r\n"));
+        assert_true(scene_await(&s, line, 1000));
+        scene_fini(&s);
+    }
+}
+
 static void a_cut_answer_without_framing_ends_in_a_reset(void **state) {
     (void)state;
     struct scene s;
@@ -430,6 +453,7 @@ int main(void) {
         cmocka_unit_test(bytes_after_an_answer_end_the_connection_they_came_on),
         cmocka_unit_test(interim_answers_come_in_order),
         cmocka_unit_test(after_interim_answers_a_final_one_is_due),
+        cmocka_unit_test(only_what_was_offered_is_switched_to),
         cmocka_unit_test(a_cut_answer_without_framing_ends_in_a_reset),
         cmocka_unit_test(an_answer_over_tls_ends_with_close_notify_or_is_cut),
         cmocka_unit_test(bytes_are_counted_for_the_exchange_that_they_belong_to),
