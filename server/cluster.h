@@ -17,7 +17,7 @@
 //
 //   frontend:HOST         a list of hipache's, of pools that say so: it is read every two seconds and never written
 //
-// Other programs may edit too, if they do all three. Everything is read anew when the connection comes up and every 60 s. A server that
+// Other programs may edit too, if they do the first three. Everything is read anew when the connection comes up and every 60 s. A server that
 // has lost a pool, or has an older one than was seen before, gets what this rsp has: nothing that was removed comes back.
 struct cluster;
 

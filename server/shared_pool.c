@@ -41,11 +41,11 @@ static void agree(struct shared_pool *p, const struct shares *theirs, bool is_lo
 static void take_mine(struct shared_pool *p);
 static void write_result(struct shared_pool *p, const struct shares *theirs, bool is_lost);
 static void on_written(void *arg, const struct redisReply *reply);
-static void put_in_force(struct shared_pool *p);
+static void put_in_force(struct shared_pool *p, const struct shares *agreed);
 static void end_question(struct shared_pool *p);
 static bool ask_for_list(struct shared_pool *p);
 static void on_list(void *arg, const struct redisReply *reply);
-static void follow_list(struct shared_pool *p, struct shares *theirs);
+static void follow_list(struct shared_pool *p, const struct shares *theirs);
 static char *key_of(const struct shared_pool *p, const char *kind);
 
 struct shared_pool *shared_pool_new(struct cluster *c, const char *name) {
@@ -139,13 +139,14 @@ static void read_shares(const struct shared_pool *p, const struct redisReply *ha
         text_init(&why, WHY_BYTES_MAX);
         if (share_read(redis_reply_text(redis_reply_at(hash, i)),
                        redis_reply_text(redis_reply_at(hash, i + 1)), &share, &why)) {
-            shares_put(out, &share);
+            shares_add(out, &share);
             free(share.address);
         } else {
             leave_out(p, &why);
         }
         text_fini(&why);
     }
+    shares_sort(out);
 }
 
 static void leave_out(const struct shared_pool *p, struct text *why) {
@@ -169,7 +170,9 @@ static void take_mine(struct shared_pool *p) {
     p->digest = shares_digest(p->cluster->pools, p->pool);
 }
 
-// The words of a command in the making.
+// The words of a command in the making: two for each member that differs, and those are at most the ones there and ours.
+_Static_assert(2 * 2 * TABLE_LIST_MAX + 16 <= REDIS_WORDS_MAX,
+               "an edit of a whole list is one command");
 struct words {
     struct slice *at;
     size_t count;
@@ -234,20 +237,31 @@ static void on_written(void *arg, const struct redisReply *reply) {
         p->is_due = true; // somebody was quicker
     } else {
         if (reply) p->revision = redis_reply_integer(reply);
-        put_in_force(p);
+        put_in_force(p, &p->result);
     }
     end_question(p);
 }
 
-// An edit that came while we were writing is compared in turn.
-static void put_in_force(struct shared_pool *p) {
+// An edit that came while we were writing stays, and is compared in turn. What could not be put in force here (the disk is full, or the
+// member is one of a route file that is not ours) is nothing that we have removed: see shares_settle().
+static void put_in_force(struct shared_pool *p, const struct shares *agreed) {
     struct pools *pools = p->cluster->pools;
+    struct shares now = {0}, wanted = {0}, after = {0}, base = {0};
     if (shares_digest(pools, p->pool) != p->digest) p->is_due = true;
-    shares_apply(pools, p->pool, &p->mine, &p->result);
+    shares_of_pool(pools, p->pool, &now);
+    shares_merge(&p->mine, &now, &p->result, 0, &wanted);
+    shares_apply(pools, p->pool, &now, &wanted);
+    shares_of_pool(pools, p->pool, &after);
     p->digest = shares_digest(pools, p->pool);
+    shares_settle(
+        &(struct settling){
+            .base = &p->base, .mine = &p->mine, .now = &now, .after = &after, .agreed = agreed},
+        &base);
+    shares_free(&now);
+    shares_free(&wanted);
+    shares_free(&after);
     shares_free(&p->base);
-    p->base = p->result;
-    p->result = (struct shares){0};
+    p->base = base;
     p->state = SHARED_AGREED;
     cluster_set_sync(p->cluster);
 }
@@ -300,16 +314,15 @@ static void on_list(void *arg, const struct redisReply *reply) {
         text_fini(&why);
     }
     follow_list(p, &theirs);
+    shares_free(&theirs);
     end_question(p);
 }
 
 // Nothing is written there, so an edit of ours stays a difference from what the list says.
-static void follow_list(struct shared_pool *p, struct shares *theirs) {
+static void follow_list(struct shared_pool *p, const struct shares *theirs) {
     take_mine(p);
     shares_merge(&p->base, &p->mine, theirs, (int64_t)time(NULL), &p->result);
-    put_in_force(p);
-    shares_free(&p->base);
-    p->base = *theirs;
+    put_in_force(p, theirs);
 }
 
 static char *key_of(const struct shared_pool *p, const char *kind) {

@@ -10,6 +10,7 @@
 
 static size_t place_of_address(const struct shares *s, const char *address, bool *is_there);
 static void add_copy(struct shares *s, const struct share *share);
+static int by_address(const void *a, const void *b);
 static const char *next_address(const struct shares *const *lists, const size_t *at, size_t count);
 static const struct share *take(const struct shares *s, size_t *at, const char *address);
 
@@ -34,6 +35,20 @@ bool shares_put(struct shares *s, const struct share *share) {
     memmove(&s->at[at + 1], &s->at[at], (s->count - 1 - at) * sizeof *s->at);
     s->at[at] = added;
     return true;
+}
+
+bool shares_add(struct shares *s, const struct share *share) {
+    if (s->count == TABLE_LIST_MAX) return false;
+    add_copy(s, share);
+    return true;
+}
+
+void shares_sort(struct shares *s) {
+    if (s->count > 0) qsort(s->at, s->count, sizeof *s->at, by_address);
+}
+
+static int by_address(const void *a, const void *b) {
+    return strcmp(((const struct share *)a)->address, ((const struct share *)b)->address);
 }
 
 const struct share *shares_find(const struct shares *s, const char *address) {
@@ -76,11 +91,12 @@ void shares_of_list(const struct table *t, const struct table_entry *entries, si
         bool is_edited = e->origin == ORIGIN_API || e->wish != WISH_READY ||
                          memcmp(&e->live, &e->file, sizeof e->live) != 0;
         if (!is_edited || e->origin == ORIGIN_NAME) continue;
-        shares_put(out, &(struct share){.address = (char *)table_text(t, e->slot),
+        shares_add(out, &(struct share){.address = (char *)table_text(t, e->slot),
                                         .is_added = e->origin == ORIGIN_API,
                                         .wish = e->wish,
                                         .settings = e->live});
     }
+    shares_sort(out);
 }
 
 bool share_is_same(const struct share *a, const struct share *b) {
@@ -102,6 +118,23 @@ void shares_merge(const struct shares *base, const struct shares *mine, const st
         if (!result) continue;
         add_copy(out, result);
         if (t && !is_due) out->at[out->count - 1].until_s = t->until_s;
+    }
+}
+
+void shares_settle(const struct settling *s, struct shares *out) {
+    const struct shares *lists[] = {s->base, s->mine, s->now, s->after, s->agreed};
+    size_t at[5] = {0};
+    for (const char *address; (address = next_address(lists, at, 5));) {
+        const struct share *base = take(s->base, &at[0], address);
+        const struct share *mine = take(s->mine, &at[1], address);
+        const struct share *now = take(s->now, &at[2], address);
+        const struct share *after = take(s->after, &at[3], address);
+        const struct share *agreed = take(s->agreed, &at[4], address);
+        bool is_edited = !share_is_same(base, mine) || !share_is_same(mine, now);
+        const struct share *settled = is_edited ? agreed : after;
+        if (!settled) continue;
+        add_copy(out, settled);
+        out->at[out->count - 1].until_s = agreed ? agreed->until_s : 0;
     }
 }
 

@@ -26,6 +26,9 @@ struct shares {
 void shares_free(struct shares *s); // what is in it; it is empty then
 // Adds or replaces; the address is copied. At most TABLE_LIST_MAX, false beyond.
 bool shares_put(struct shares *s, const struct share *share);
+// The same for many that are each there once: all are added, then sorted.
+bool shares_add(struct shares *s, const struct share *share);
+void shares_sort(struct shares *s);
 const struct share *shares_find(const struct shares *s, const char *address);
 // Those that the entries of a list have, as the state file has them too.
 void shares_of_list(const struct table *t, const struct table_entry *entries, size_t count,
@@ -37,6 +40,15 @@ bool share_is_same(const struct share *a, const struct share *b);
 // left out of theirs. Of one member that both have changed, mine wins: the order of writing decides.
 void shares_merge(const struct shares *base, const struct shares *mine, const struct shares *theirs,
                   int64_t now_s, struct shares *out);
+// What to compare with the next time, after what was agreed on has been put in force as far as that was possible. A member that we had
+// edited counts as it was agreed, so that it stays an edit where the other side does not have it; any other counts as it now is here, for
+// what could not be put in force was not removed by us.
+struct settling {
+    const struct shares *base, *mine; // of the merge
+    const struct shares *now, *after; // here, before and after it was put in force
+    const struct shares *agreed;
+};
+void shares_settle(const struct settling *s, struct shares *out);
 // Calls `each` for every address that is not the same in both; NULL: it is not there.
 typedef void shares_each_fn(void *arg, const char *address, const struct share *was,
                             const struct share *is);

@@ -206,6 +206,28 @@ class Cluster(SystemTest):
         if not removes:
             model[address] = most
 
+    def test_a_wish_for_a_member_that_one_does_not_have_is_not_undone_by_it(self):
+        with_both = self.instances(1, f'"{self.a.address}", "{self.b.address}", live = true')[0]
+        with_one = self.instances(1, f'"{self.b.address}", live = true')[0]
+        self.edit(with_both, "drain", self.a.address)
+        wait_until(lambda: self.a.address in self.members(), what="the wish in the hash")
+        for weight in (2, 3):  # each time it looks at all of the hash
+            self.edit(with_one, "set", self.b.address, f"weight={weight}")
+            wait_until(lambda weight=weight: self.members().get(self.b.address, {}).get("weight") == weight, what="the weight in the hash")
+        self.assertIn(self.a.address, self.members())
+        self.wait_all([with_both], {b"b"})
+
+    def test_a_whole_large_list_is_replaced_in_one_edit(self):
+        rsp = self.instances(1)[0]
+        for second in (0, 1):
+            path = rsp.path("members")
+            with open(path, "w", encoding="ascii") as f:
+                f.writelines(f"10.{second}.{i // 250}.{i % 250}:80\n" for i in range(10100))
+            self.edit(rsp, "replace", path)
+            wait_until(lambda second=second: int(self.redis.ask("HEXISTS", "rsp:pool:apps", f"10.{second}.40.99:80")), 60, what="the last member in the hash")
+        self.assertEqual(self.redis.ask("HLEN", "rsp:pool:apps"), "10100")
+        self.assertNotIn("control (pid", rsp.errors())
+
     def lists(self, *urls):
         """A list as hipache has it: a name for people, then URLs."""
         self.redis.ask("DEL", "frontend:www.example.com")

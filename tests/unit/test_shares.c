@@ -64,6 +64,34 @@ static void edits_of_all_sides_come_together(void **state) {
     }
 }
 
+static void what_is_not_in_force_here_was_not_removed_here(void **state) {
+    (void)state;
+    static const struct {
+        const char *base, *mine, *now, *after, *agreed, *settled;
+    } cases[] = {
+        {"a1", "a1", "a1", "a1 b1", "a1 b1", "a1 b1"}, // all of it is in force
+        {"a1", "a1", "a1", "a1", "a1 b1", "a1"},       // b is not
+        {"a1", "a1", "a1", "a1", "", "a1"},            // a is still here
+        {"a1", "a1 b1", "a1 b1", "a1 b1", "a1", "a1"}, // b is ours, and not there: still to be said
+        {"a1 b1", "a1", "a1", "a1", "a1 b1", "a1 b1"}, // so is that b was removed
+        {"a1", "a1", "a1 c1", "a1 c1", "a1", "a1"},    // c came meanwhile
+        {"a1", "a1", "a2", "a2", "a3", "a3"},          // a was changed meanwhile
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct shares base = shares_of_text(cases[i].base), mine = shares_of_text(cases[i].mine);
+        struct shares now = shares_of_text(cases[i].now), after = shares_of_text(cases[i].after);
+        struct shares agreed = shares_of_text(cases[i].agreed), settled = {0};
+        shares_settle(&(struct settling){&base, &mine, &now, &after, &agreed}, &settled);
+        assert_shares(&settled, cases[i].settled);
+        shares_free(&base);
+        shares_free(&mine);
+        shares_free(&now);
+        shares_free(&after);
+        shares_free(&agreed);
+        shares_free(&settled);
+    }
+}
+
 static void a_member_that_nobody_renewed_goes_and_a_renewed_one_stays(void **state) {
     (void)state;
     struct shares base = shares_of_text("a1 b1"), theirs = shares_of_text("a1 b1"), result = {0};
@@ -132,6 +160,7 @@ static void what_others_write_is_not_believed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(edits_of_all_sides_come_together),
+        cmocka_unit_test(what_is_not_in_force_here_was_not_removed_here),
         cmocka_unit_test(a_member_that_nobody_renewed_goes_and_a_renewed_one_stays),
         cmocka_unit_test(a_share_is_read_as_it_was_written),
         cmocka_unit_test(what_others_write_is_not_believed),
