@@ -51,9 +51,8 @@ struct questions *questions_new(ask_fn *ask, void *arg) {
 }
 
 void questions_start(struct questions *q, struct loop *loop) {
-    for (struct question *one = q->at; one < q->at + QUESTIONS_MAX; one++) {
+    for (struct question *one = q->at; one < q->at + QUESTIONS_MAX; one++)
         timer_init(&one->late, loop, end, one);
-    }
 }
 
 void questions_stop(struct questions *q) {

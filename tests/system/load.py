@@ -74,3 +74,20 @@ def read_wrk(out):
     failed = (int(bad.group(1)) if bad else 0) + sum(int(n) for n in (sockets.groups() if sockets else ()))
     value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s|m)", out).groups()
     return requests, failed, float(value) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}[unit]
+
+
+def ask_all(port, clients, each=1, host="any.example"):
+    """So many clients at once, each with so many requests on a connection of its own: their threads, and the statuses as they come."""
+    statuses, lock = [], threading.Lock()
+
+    def ask():
+        with Client(port) as client:
+            for _ in range(each):
+                status = client.ask(request(host=host)).status
+                with lock:
+                    statuses.append(status)
+
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    return threads, statuses

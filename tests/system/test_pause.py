@@ -5,14 +5,12 @@
 
 import os
 import signal
-import subprocess
-import threading
 import time
 
-from admin import Admin
+from admin import Admin, rspctl
 from backends import echo, respond
-from harness import SystemTest, main, program, wait_until
-from wire import Client, request
+from harness import SystemTest, main, wait_until
+from load import ask_all
 
 SITE = "app.example"
 
@@ -25,24 +23,8 @@ class Pause(SystemTest):
         return rsp, backend, Admin(rsp.path("admin.sock"))
 
     def rspctl(self, rsp, *words):
-        done = subprocess.run([program("rspctl"), "-s", rsp.path("admin.sock"), "pool", "apps", *words],
-                              capture_output=True, text=True, timeout=30)
-        return done.returncode, done.stdout + done.stderr
-
-    def ask(self, rsp, count, host):
-        """count clients at once, each on a connection of its own; their statuses as they come."""
-        statuses, lock = [], threading.Lock()
-
-        def one():
-            with Client(rsp.http) as client:
-                status = client.ask(request(host=host)).status
-                with lock:
-                    statuses.append(status)
-
-        threads = [threading.Thread(target=one, daemon=True) for _ in range(count)]
-        for thread in threads:
-            thread.start()
-        return threads, statuses
+        status, said, complaints = rspctl(rsp, "pool", "apps", *words)
+        return status, said + complaints
 
     def test_requests_of_a_paused_site_wait_and_go_on_when_it_is_resumed(self):
         rsp, backend, _ = self.start()
@@ -50,8 +32,8 @@ class Pause(SystemTest):
         status, said = self.rspctl(rsp, "pauses")
         self.assertEqual(status, 0)
         self.assertRegex(said, r"^app\.example +(60|59)\.\d s more\n$")
-        threads, statuses = self.ask(rsp, 30, "APP.example.")
-        others, other_statuses = self.ask(rsp, 10, "other.example")
+        threads, statuses = ask_all(rsp.http, 30, host="APP.example.")
+        others, other_statuses = ask_all(rsp.http, 10, host="other.example")
         for thread in others:
             thread.join(20)
         self.assertEqual(other_statuses, [200] * 10)
@@ -70,7 +52,7 @@ class Pause(SystemTest):
         self.assertEqual(admin.ask("PUT", f"/v1/pools/apps/pauses/{SITE}", {"seconds": 3}).status, 200)
         os.kill(rsp.children("control")[0], signal.SIGKILL)
         began = time.monotonic()
-        threads, statuses = self.ask(rsp, 4, SITE)
+        threads, statuses = ask_all(rsp.http, 4, host=SITE)
         for thread in threads:
             thread.join(20)
         self.assertEqual(statuses, [200] * 4)
@@ -79,7 +61,7 @@ class Pause(SystemTest):
     def test_too_many_and_too_late_get_503(self):
         rsp, backend, _ = self.start('max = 5, pause = "1s"')
         self.assertEqual(self.rspctl(rsp, "pause", SITE)[0], 0)
-        threads, statuses = self.ask(rsp, 20, SITE)
+        threads, statuses = ask_all(rsp.http, 20, host=SITE)
         for thread in threads:
             thread.join(20)
         self.assertEqual(statuses, [503] * 20)

@@ -10,6 +10,7 @@ import time
 
 from backends import answer, respond
 from harness import SystemTest, main, wait_until
+from load import ask_all
 from wire import Client, get, request
 
 
@@ -30,23 +31,6 @@ class Counting:
         with self.lock:
             self.now -= 1
         return answer(200, b"done")
-
-
-def ask_all(port, clients, each):
-    """Statuses of clients * each requests, as they come."""
-    statuses, lock = [], threading.Lock()
-
-    def ask():
-        with Client(port) as client:
-            for _ in range(each):
-                status = client.ask(request()).status
-                with lock:
-                    statuses.append(status)
-
-    threads = [threading.Thread(target=ask, daemon=True) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    return threads, statuses
 
 
 class Places(SystemTest):

@@ -8,9 +8,7 @@
 // Certificates by their bytes: the intermediate that a thousand files carry is decoded once, and held once. (Decoding one costs
 // as much as checking a signature, most of it for its key.)
 
-#define DECODED_MAX 65536 // certificates; later ones are decoded each time
-
-struct decoded;
+struct decoded; // at most PRINT_MAP_MAX certificates; later ones are decoded each time
 struct decoded *decoded_new(void);
 void decoded_free(struct decoded *d);
 

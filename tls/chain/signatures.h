@@ -7,9 +7,7 @@
 
 // Signatures that have been checked, remembered over many searches: a fact of two byte strings, which no time or trust changes.
 
-#define SIGNATURES_MAX 65536 // results; others are checked each time
-
-struct signatures;
+struct signatures; // at most PRINT_MAP_MAX results; others are checked each time
 struct signatures *signatures_new(void);
 void signatures_free(struct signatures *s);
 
