@@ -4,6 +4,7 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "http/exchange_parts.h"
+#include "http/message/head_rules.h"
 #include "tls/tls.h"
 
 // A member that refused a connection is not asked for this long while there are others: or each of them would cost many
@@ -11,6 +12,7 @@
 enum { AVOID_MS = 1000 };
 
 static struct member *probe(struct pool *p, struct member *m);
+static void answer_as_recipient(enum method method, struct route_answer *out);
 static struct slice scheme_of(const struct exchange *x);
 static enum fail fail_of(enum refused refused);
 static enum fail judge_certificate(const struct exchange *x);
@@ -53,7 +55,23 @@ enum fail choose_route(struct exchange *x) {
         x->answer.kind == ANSWER_REDIRECT && x->answer.site->clients->asks == ASKS_NOTHING;
     if (!is_moved && goes_to_https(x, request.scheme))
         route_to_https(x->generation->config, &request, x->arena, &x->answer);
+    if (x->answer.kind == ANSWER_POOL && request_ends_here(&x->request))
+        answer_as_recipient(x->request.method, &x->answer);
     return FAIL_NONE;
+}
+
+// Max-Forwards: 0 (RFC 9110 section 7.6.2). TRACE would show whoever can send one what others before us have added to the request.
+static void answer_as_recipient(enum method method, struct route_answer *out) {
+    static const struct answer_field ALLOW = {
+        SLICE_INIT("Allow"), SLICE_INIT("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")};
+    bool is_trace = method == METHOD_TRACE;
+    out->kind = ANSWER_RESPOND;
+    out->pool = NULL;
+    out->status = is_trace ? 405 : 200;
+    out->body =
+        is_trace ? SLICE("405 Method Not Allowed: TRACE is not answered here\n") : SLICE("");
+    out->fields = &ALLOW;
+    out->field_count = 1;
 }
 
 struct member *choose_member(struct exchange *x) {

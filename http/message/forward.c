@@ -3,6 +3,9 @@
 
 #include "http/message/forward.h"
 
+#include "core/check.h"
+#include "http/message/head_rules.h"
+
 // Passing through rsp more often than this is a loop; more than once may be meant (rsp before a cache before rsp).
 enum { PASSES_MAX = 3 };
 // The most fields that forwarding adds to a head.
@@ -57,6 +60,7 @@ static bool is_interim(int status);
 
 bool forward_request(const struct request_head *in, const struct forward_options *options,
                      struct arena *a, struct request_head *out) {
+    CHECK(!request_ends_here(in));
     if (passes(&in->fields, options->via_name) > PASSES_MAX) return false;
     *out = *in;
     if (options->host.len > 0) out->authority = options->host;
@@ -69,6 +73,7 @@ bool forward_request(const struct request_head *in, const struct forward_options
     struct sieve s;
     uint64_t made_anew = BIT(HOST) | BIT(CONTENT_LENGTH) | BIT(EXPECT) | BIT(X_FORWARDED_FOR);
     if (options->adds_forwarded) made_anew |= BIT(FORWARDED);
+    if (in->counts_hops) made_anew |= BIT(MAX_FORWARDS);
     uint64_t ours = options->is_trusted ? 0 : OUR_FIELDS;
     if (options->owns_client_cert) ours |= BIT(CLIENT_CERT) | BIT(CLIENT_CERT_CHAIN);
     made_anew |= ours;
@@ -81,6 +86,7 @@ bool forward_request(const struct request_head *in, const struct forward_options
     add(f, a, FIELD_HOST,
         out->authority); // RFC 9110 section 7.2: first; empty where the client named none
     copy_fields(&in->fields, &s, a, f);
+    if (in->counts_hops) add(f, a, FIELD_MAX_FORWARDS, decimal(a, in->hops_left - 1));
     add_client(in, options, a, f);
     if (options->via_name.len > 0) add_via(f, a, in->minor_version, options->via_name);
     if (options->expects_continue) add(f, a, FIELD_EXPECT, SLICE("100-continue"));

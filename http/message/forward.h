@@ -29,7 +29,7 @@ struct forward_options {
     bool closes;           // Connection: close to the backend
 };
 // The request as it goes to the backend: origin-form target, HTTP/1.1. BROKEN rules were refused by the parser already.
-// False: the request has passed here before (our name stands in Via too often): a loop.
+// One that request_ends_here() must not come here. False: the request has passed here before (our name stands in Via too often): a loop.
 bool forward_request(const struct request_head *in, const struct forward_options *options,
                      struct arena *a, struct request_head *out);
 

@@ -56,6 +56,8 @@ struct request_head {
     struct framing framing;
     bool is_persistent; // the client wants to keep the connection (RFC 9112 section 9.3)
     bool expects_continue;
+    bool counts_hops;   // OPTIONS or TRACE with Max-Forwards (RFC 9110 section 7.6.2)
+    uint64_t hops_left; // then: how often it may still be forwarded
     struct slice
         upgrade; // the Upgrade field's value when Connection names it and the method is GET; else empty
 };

@@ -34,6 +34,21 @@ enum refusal expectation_read(struct request_head *h) {
     return REFUSE_NONE;
 }
 
+enum refusal hops_read(struct request_head *h) {
+    if (h->method != METHOD_OPTIONS && h->method != METHOD_TRACE) return REFUSE_NONE;
+    if (h->method == METHOD_TRACE && h->framing.kind != BODY_NONE) return REFUSE_TRACE_BODY;
+    const struct field *field = fields_find(&h->fields, FIELD_MAX_FORWARDS);
+    if (!field) return REFUSE_NONE;
+    bool is_number = slice_to_u64(field->value, &h->hops_left);
+    if (!is_number || fields_find_next(&h->fields, field)) return REFUSE_BAD_MAX_FORWARDS;
+    h->counts_hops = true;
+    return REFUSE_NONE;
+}
+
+bool request_ends_here(const struct request_head *h) {
+    return h->counts_hops && h->hops_left == 0;
+}
+
 bool fields_want_to_persist(const struct fields *f, int minor_version) {
     if (fields_list_has(f, FIELD_CONNECTION, SLICE("close"))) return false;
     return minor_version == 1 || fields_list_has(f, FIELD_CONNECTION, SLICE("keep-alive"));

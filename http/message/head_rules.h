@@ -15,6 +15,12 @@ enum refusal fields_check(const struct fields *f);
 // section 10.1.1). method, version, fields and framing of the head must be there.
 enum refusal expectation_read(struct request_head *h);
 
+// OPTIONS and TRACE: their Max-Forwards; and TRACE has no body (RFC 9110 sections 7.6.2 and 9.3.8). Of other methods nothing is read.
+// method, fields and framing of the head must be there.
+enum refusal hops_read(struct request_head *h);
+// Who has it now is to answer it: it must not be forwarded.
+bool request_ends_here(const struct request_head *h);
+
 // RFC 9112 section 9.3.
 bool fields_want_to_persist(const struct fields *f, int minor_version);
 

@@ -261,6 +261,7 @@ static enum refusal read_request(struct parser *p) {
     if (why == REFUSE_NONE) why = fields_check(&h->fields);
     if (why == REFUSE_NONE) why = target_apply(&target, p->arena, h);
     if (why == REFUSE_NONE) why = expectation_read(h);
+    if (why == REFUSE_NONE) why = hops_read(h);
     if (why != REFUSE_NONE) return why;
     bool is_same =
         slice_equals(p->target, h->target) && llhttp_get_http_minor(&p->llhttp) == h->minor_version;

@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "http/message/forward.h"
+#include "http/message/head_rules.h"
 #include "http/message/writer.h"
 
 const struct message_limits SMALL_LIMITS = {
@@ -208,6 +209,10 @@ static void write_fields(struct text *out, const char *before, const struct fiel
 static void write_forwarded_request(struct reader *r) {
     const struct scenario *s = r->s;
     struct request_head out;
+    if (request_ends_here(&r->request)) {
+        text_add(r->out, SLICE("> ends here\n"));
+        return;
+    }
     struct forward_options o = {
         .client_ip = SLICE("192.0.2.1"),
         .scheme = SLICE("https"),

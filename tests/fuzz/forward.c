@@ -4,6 +4,7 @@
 // What is forwarded can be parsed again, and means what was forwarded: no input makes a head that a strict parser refuses, or reads
 // with another end. The first two bytes choose the options; the rest is a request or an answer.
 #include "http/message/forward.h"
+#include "http/message/head_rules.h"
 
 #include "core/check.h"
 #include "http/message/parser.h"
@@ -36,6 +37,7 @@ static void check_request(struct parser *p, struct arena *a, struct slice in,
     if (parser_feed(p, in, &fed) != PARSE_HEAD) return;
     struct forward_options options = *o;
     if (head.authority.len == 0) options.host = SLICE("backend.example:80");
+    if (request_ends_here(&head)) return;
     if (!forward_request(&head, &options, a, &out)) return;
     size_t size = request_head_size(&out);
     char *bytes = arena_alloc(a, size);

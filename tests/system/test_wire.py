@@ -65,6 +65,23 @@ class Requests(SystemTest):
             bodies = [client.read_answer("POST").body for _ in range(50)]
         self.assertEqual(bodies, [b"POST /%d\n%d" % (i, i) for i in range(50)])
 
+    def test_what_may_be_forwarded_no_more_is_answered_here(self):
+        backend = self.backend(respond(echo))
+        rsp = self.rsp(self.site(backend))
+        with Client(rsp.http) as client:
+            here = client.ask(request("OPTIONS", "/a", [("Max-Forwards", "0")]))
+            trace = client.ask(request("TRACE", "/b", [("Max-Forwards", "0"), ("Cookie", "secret")]))
+            self.assertEqual(backend.requests, [])
+            beyond = client.ask(request("OPTIONS", "/c", [("Max-Forwards", "1")]))
+            other = client.ask(request("GET", "/d", [("Max-Forwards", "0")]))
+            unreadable = client.ask(request("OPTIONS", "/e", [("Max-Forwards", "one")]))
+        self.assertEqual((here.status, here.body, here.field("Content-Length")), (200, b"", "0"))
+        self.assertEqual((trace.status, trace.field("Allow")), (405, here.field("Allow")))
+        self.assertIn("OPTIONS", here.field("Allow"))
+        self.assertNotIn(b"secret", trace.body)
+        self.assertEqual((beyond.status, other.status, unreadable.status), (200, 200, 400))
+        self.assertEqual([(seen.path, seen.field("Max-Forwards")) for seen in backend.requests], [("/c", "0"), ("/d", "0")])
+
     def test_what_is_for_one_connection_only_is_not_passed_on(self):
         backend = self.backend(respond(echo))
         rsp = self.rsp(self.site(backend))
