@@ -94,6 +94,7 @@ class Proxy:
 
     def __init__(self, name, command, conf_name, conf, folder, cpu=None, access="off", backend=0, asks_clients=False, workers=0):
         self.name, self.folder, self.path, self.backend = name, folder, os.path.join(folder, conf_name), backend
+        self.warmed_by = None
         clients = CLIENTS[name].format(folder=folder) if asks_clients else ""
         for _ in range(START_ATTEMPTS):  # another program may take a port between our asking and its use
             self.http, self.https = free_port(), free_port()

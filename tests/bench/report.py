@@ -17,18 +17,23 @@ def median_figures(rounds):
     return {name: statistics.median(r[name] for r in rounds) for name in rounds[0]}
 
 
+def median_ratio(rounds, others, figure):
+    """The median of the ratios within each round: what slows the machine for a while slows the neighbours in a round alike."""
+    ratios = [a[figure] / b[figure] for a, b in zip(rounds, others, strict=True) if b[figure] > 0]
+    return statistics.median(ratios) if ratios else None
+
+
 def summarise(row, measured):
     """measured: {proxy: [figures of each round]}."""
     medians = {proxy: median_figures(rounds) for proxy, rounds in measured.items()}
     main = next(iter(next(iter(medians.values()))))
-    peers = [m[main] for proxy, m in medians.items() if proxy not in ("rsp", "floor")]
     out = {"row": row.name, "text": row.text, "unit": row.unit, "figure": main, "asked": row.limit, "medians": medians,
            "rounds": measured}
-    if "rsp" in medians and (peers or row.limit.startswith("=")):
-        out["ratio"] = medians["rsp"][main] / min(peers) if peers and min(peers) > 0 else None
+    ratios = {proxy: median_ratio(measured["rsp"], rounds, main) for proxy, rounds in measured.items() if proxy != "rsp"} if "rsp" in measured else {}
+    out["times_floor"] = ratios.pop("floor", None)
+    out["ratio"] = max((r for r in ratios.values() if r is not None), default=None)
+    if "rsp" in measured and (ratios or row.limit.startswith("=")):
         out["reached"] = reaches(row, medians["rsp"][main], out["ratio"])
-    if "rsp" in medians and "floor" in medians:
-        out["times_floor"] = medians["rsp"][main] / medians["floor"][main]
     out["spread"] = {proxy: [min(r[main] for r in rounds), max(r[main] for r in rounds)] for proxy, rounds in measured.items()}
     return out
 
@@ -48,12 +53,12 @@ def print_table(results, names):
         asked = ("<= " + r["asked"].lstrip("=")) if "reached" in r else "-"
         print(line + f"{asked:>8}" + ("" if r.get("reached", True) else "  not reached"))
     for r in results:
-        if "times_floor" in r:
+        if r["times_floor"] is not None:
             print(f"{r['text']}: {r['times_floor']:.2f} times the floor (raw epoll, recv, send and llhttp; nothing else)")
         if "late" in r["medians"].get("rsp", {}):
             print(f"{r['text']}: at {r['medians']['rsp']['rate']:.0f} requests a second; the generator itself was late (99th percentile, us): "
                   + ", ".join(f"{name} {m['late']:.0f}" for name, m in r["medians"].items()) + "; what is not well above that says nothing of a proxy")
-    print("(in brackets: user time; ratio: rsp to the better of the others; asked: a ratio, or for memory and times the figure itself)")
+    print("(in brackets: user time; ratio: rsp to the better of the others, median of the rounds' own ratios; asked: a ratio, or for memory and times the figure itself)")
 
 
 def cell(result, name):
