@@ -132,6 +132,9 @@ struct layer_ops {
 };
 // Takes the layer. Input that nobody has consumed becomes wire input. At most one layer per stream.
 void stream_add_layer(struct stream *s, const struct layer_ops *ops, void *layer);
+// Takes away a layer that failed in its handshake, and what came for it: the stream is plain and open again, for who has a last word in
+// clear for a peer that never spoke TLS.
+void stream_drop_layer(struct stream *s);
 void *stream_layer(const struct stream *s);             // NULL: plain
 enum progress stream_handshake(const struct stream *s); // READY at once for a plain stream
 

@@ -27,6 +27,14 @@ void stream_add_layer(struct stream *s, const struct layer_ops *ops, void *layer
     stream_changed(s);
 }
 
+void stream_drop_layer(struct stream *s) {
+    CHECK(s->inner && !s->inner->is_open && s->end == STREAM_FAILED && s->error == 0);
+    stream_free_layer(s);
+    s->end = s->is_wire_ended ? STREAM_ENDED : STREAM_OPEN;
+    s->output_state = OUTPUT_OPEN;
+    stream_changed(s);
+}
+
 void *stream_layer(const struct stream *s) {
     return s->inner ? s->inner->layer : NULL;
 }

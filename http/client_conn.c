@@ -46,7 +46,9 @@ static bool advance(struct client_conn *c);
 static bool read_proxy_header(struct client_conn *c);
 static bool begin_tls(struct client_conn *c);
 static bool finish_handshake(struct client_conn *c);
+static void answer_in_clear(struct client_conn *c);
 static bool begin_exchange(struct client_conn *c);
+static void open_exchange(struct client_conn *c);
 static void linger(struct client_conn *c);
 static void enter(struct client_conn *c, enum client_state state, unsigned limit_ms);
 static void enter_idle(struct client_conn *c);
@@ -167,6 +169,10 @@ static bool finish_handshake(struct client_conn *c) {
         refuse(c, FAIL_HANDSHAKE, "the client closed the connection");
         return false;
     case BROKEN:
+        if (tls_has_heard_http(c->stream)) {
+            answer_in_clear(c);
+            return false;
+        }
         refuse(c, tls_has_refused(c->stream) ? FAIL_BAD_CERTIFICATE : FAIL_HANDSHAKE,
                stream_failure(c->stream));
         return false;
@@ -179,17 +185,28 @@ static bool finish_handshake(struct client_conn *c) {
     return true;
 }
 
+// Of the request no more is read than it took to see that it is one: it may have secrets in it.
+static void answer_in_clear(struct client_conn *c) {
+    stream_drop_layer(c->stream);
+    open_exchange(c);
+    exchange_fail(c->exchange, FAIL_PLAIN_HTTP);
+}
+
 static bool begin_exchange(struct client_conn *c) {
     if (stream_input_len(c->stream) == 0) {
         if (stream_end(c->stream) != STREAM_OPEN) close_conn(c);
         return false;
     }
     if (stream_backlog(c->stream) > UNREAD_ANSWERS_MAX) return false;
+    open_exchange(c);
+    exchange_wake(c->exchange);
+    return false;
+}
+
+static void open_exchange(struct client_conn *c) {
     enter(c, CLIENT_EXCHANGE, 0);
     c->requests++;
     c->exchange = exchange_new(c->service, &http1_ops, c, &c->facts);
-    exchange_wake(c->exchange);
-    return false;
 }
 
 static void linger(struct client_conn *c) {

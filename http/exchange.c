@@ -119,8 +119,8 @@ void exchange_cut(struct exchange *x) {
     leave(x);
 }
 
-void exchange_kill(struct exchange *x) {
-    notice(x, FAIL_KILLED);
+void exchange_fail(struct exchange *x, enum fail why) {
+    notice(x, why);
     exchange_wake(x);
 }
 

@@ -17,8 +17,8 @@ struct exchange *exchange_new(struct service *s, const struct client_ops *ops, v
 void exchange_wake(void *exchange);
 // Ends it at once (the service stops): with client_ops.end(), which says how much of a cut that is.
 void exchange_cut(struct exchange *x);
-// Ends it because an operator wants it: with 503 where no answer has begun, else cut.
-void exchange_kill(struct exchange *x);
+// Ends it for a reason from outside: with the status of that where no answer has begun, else cut. It may be gone afterwards.
+void exchange_fail(struct exchange *x, enum fail why);
 const char *exchange_step(const struct exchange *x); // a name
 // Frees the memory that finished exchanges left for the next ones.
 void exchange_free_spares(struct service *s);

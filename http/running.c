@@ -56,7 +56,7 @@ unsigned service_kill(struct service *s, struct slice request_id) {
         next = client_conn_next(c);
         struct exchange *x = client_conn_exchange(c);
         if (!is_running(x) || !slice_equals(x->request_id, request_id)) continue;
-        exchange_kill(x);
+        exchange_fail(x, FAIL_KILLED);
         count++;
     }
     return count;

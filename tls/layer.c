@@ -28,6 +28,7 @@ struct tls_layer {
     SSL *ssl;
     struct wire wire;
     enum layer_state state;
+    bool has_heard_http;
     unsigned late_messages;
     size_t burst_bytes; // written since the last idle time
     uint64_t last_write_ms;
@@ -259,6 +260,7 @@ static void on_message(int is_sent, int version, int type, const void *bytes, si
 // OpenSSL has put its alert, if any, into the wire by now.
 static void fail(struct tls_layer *l) {
     l->state = LAYER_FAILED;
+    l->has_heard_http = reason_is_http();
     struct text words;
     text_init(&words, WHY_BYTES_MAX);
     reason_take(&words);
@@ -291,6 +293,11 @@ size_t tls_client_rules_of(const struct stream *s) {
 bool tls_has_refused(const struct stream *s) {
     const struct tls_layer *l = stream_layer(s);
     return l && SSL_get_verify_result(l->ssl) != X509_V_OK;
+}
+
+bool tls_has_heard_http(const struct stream *s) {
+    const struct tls_layer *l = stream_layer(s);
+    return l && l->has_heard_http;
 }
 
 bool tls_has_certificate(const struct stream *s) {

@@ -58,6 +58,13 @@ void reason_take(struct text *out) {
     add_words(out, error);
 }
 
+bool reason_is_http(void) {
+    unsigned long error = ERR_peek_error();
+    int reason = ERR_GET_REASON(error);
+    return ERR_GET_LIB(error) == ERR_LIB_SSL &&
+           (reason == SSL_R_HTTP_REQUEST || reason == SSL_R_HTTPS_PROXY_REQUEST);
+}
+
 void reason_take_plain(struct text *out) {
     add_words(out, take_first());
 }

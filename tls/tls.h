@@ -103,7 +103,9 @@ const char *tls_cipher(const struct stream *s);
 struct slice tls_name(const struct stream *s); // the client's SNI, normalised; empty
 bool tls_is_resumed(const struct stream *s);
 size_t tls_client_rules_of(const struct stream *s); // the number that rules_of() gave for its name
-bool tls_has_refused(const struct stream *s);     // a broken one: because of the peer's certificate
+bool tls_has_refused(const struct stream *s); // a broken one: because of the peer's certificate
+bool tls_has_heard_http(
+    const struct stream *s); // a broken one: plain HTTP came instead of a handshake
 bool tls_has_certificate(const struct stream *s); // the client sent one, and it is good
 
 // The client's certificate, verified. NULL: there is none. Made when it is asked for first; the stream's.

@@ -6,6 +6,7 @@
 import socket
 import time
 
+from admin import rspctl
 from backends import Backend, answer, always, chunked, echo, never, once, respond
 from harness import SystemTest, main
 from wire import Client, Cut, get, request
@@ -271,6 +272,37 @@ class Backends(SystemTest):
     def test_an_unknown_site_is_a_404(self):
         rsp = self.rsp(f'site "a.example" {{ to = "{self.backend(never).address}" }}')
         self.assertEqual(get(rsp.http, host="b.example").status, 404)
+
+
+class WrongPort(SystemTest):
+    """What is sent to a port for HTTPS and is no TLS."""
+
+    def start(self):
+        return self.rsp(self.site(self.backend(respond(echo))), tls=True)
+
+    def test_plain_http_is_told_so_and_the_connection_closed(self):
+        rsp = self.start()
+        for sent in (request("GET", "/secret"), request("POST", "/", body=b"b" * 300000), request("HEAD"), request("PUT", body=b""),
+                     b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", b"GET / HTTP/1.0\r\n"):
+            with self.subTest(sent[:40]), Client(rsp.https) as client:
+                client.send(sent)
+                reply = client.read_answer()
+                self.assertEqual((reply.status, reply.field("Connection")), (400, "close"))
+                self.assertRegex(reply.body, rb"^400 Bad Request: plain HTTP was sent to a port for HTTPS\n")
+                self.assertEqual(client.read_to_end(), b"")
+        lines = rsp.wait_for_lines(6)
+        self.assertEqual([line for line in lines if "reason=PLAIN_HTTP" not in line or "secret" in line], [])
+        self.assertRegex(rspctl(rsp, "metrics")[1], r"PLAIN_HTTP.* 6\n")
+        self.assertEqual(get(rsp.https, "/a", tls="localhost").body, b"GET /a\n")
+
+    def test_other_garbage_gets_an_alert_at_most(self):
+        rsp = self.start()
+        for sent, alert in ((b"SSH-2.0-OpenSSH_9.2\r\n", b""), (b"\x00" * 100, b""), (b"GETTING / HTTP/1.1\r\n\r\n", b""),
+                            (b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", b"\x15\x03\x03\x00\x02\x02\x32")):
+            with self.subTest(sent), Client(rsp.https) as client:
+                client.send(sent)
+                self.assertEqual(client.read_to_end(), alert)
+        self.assertEqual(rsp.access_lines(), [])
 
 
 if __name__ == "__main__":

@@ -277,6 +277,30 @@ static void a_failed_layer_sends_its_alert_even_when_its_owner_frees_at_once(voi
     close(fd);
 }
 
+static void a_stream_whose_layer_never_began_can_go_on_plain(void **state) {
+    (void)state;
+    int fd;
+    char got[64];
+    struct stream *s = toy_and_fd(&fd);
+    unsigned freed = toys_freed;
+    assert_int_equal(write(fd, "?\0\0rest", 7), 7);
+    TURN_UNTIL(stream_handshake(s) == BROKEN);
+    stream_drop_layer(s);
+    assert_int_equal(toys_freed, freed + 1);
+    assert_null(stream_layer(s));
+    assert_int_equal(stream_input_len(s), 0);
+    stream_write(s, SLICE("in clear"));
+    stream_shut(s);
+    TURN_UNTIL(stream_is_shut(s));
+    assert_int_equal(read(fd, got, sizeof(got)), 3 + 3 + 5 + 8);
+    assert_memory_equal(got + 11, "in clear", 8);
+    assert_int_equal(write(fd, "ok", 2), 2);
+    TURN_UNTIL(stream_input_len(s) == 2);
+    assert_memory_equal(stream_peek(s).at, "ok", 2);
+    stream_free(s);
+    close(fd);
+}
+
 static void a_closed_layer_still_writes(void **state) {
     (void)state;
     struct stream *pair[2];
@@ -324,6 +348,7 @@ int main(void) {
         TEST(a_socket_that_ends_in_the_handshake_breaks_it),
         TEST(the_end_is_not_said_before_all_input_has_passed_the_layer),
         TEST(a_failed_layer_sends_its_alert_even_when_its_owner_frees_at_once),
+        TEST(a_stream_whose_layer_never_began_can_go_on_plain),
         TEST(a_closed_layer_still_writes),
         TEST(an_idle_layer_is_left_alone),
     };

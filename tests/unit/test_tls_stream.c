@@ -289,6 +289,32 @@ static void fails_with(struct fixture *f, struct slice sent, const char *part) {
     loop_turn(f->loop, 0);
 }
 
+static void only_plain_http_is_taken_for_it(void **state) {
+    (void)state;
+    static const struct {
+        const char *sent;
+        bool is_http;
+    } CASES[] = {{"GET / HTTP/1.1\r\n\r\n", true},
+                 {"POST /a HTTP/1.1\r\n\r\n", true},
+                 {"CONNECT a:443 HTTP/1.1\r\n\r\n", true},
+                 {"SSH-2.0-OpenSSH_9.2\r\n", false},
+                 {"get / http/1.1\r\n\r\n", false}};
+    struct fixture f = prepare();
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct stream *pair[2];
+        stream_pair(f.loop, pair);
+        tls_accept(f.server, pair[1]);
+        stream_write(pair[0], slice_of(CASES[i].sent));
+        for (int n = 0; n < 2000 && stream_handshake(pair[1]) == PENDING; n++) loop_turn(f.loop, 1);
+        assert_int_equal(stream_handshake(pair[1]), BROKEN);
+        assert_int_equal(tls_has_heard_http(pair[1]), CASES[i].is_http);
+        stream_free(pair[0]);
+        stream_free(pair[1]);
+        loop_turn(f.loop, 0);
+    }
+    clean(&f);
+}
+
 static void plain_http_and_garbage_are_named_as_what_they_are(void **state) {
     (void)state;
     struct fixture f = prepare();
@@ -415,6 +441,7 @@ int main(void) {
         cmocka_unit_test(a_large_download_arrives_whole_while_the_backlog_stays_bounded),
         cmocka_unit_test(a_large_upload_arrives_whole_while_the_input_stays_bounded),
         cmocka_unit_test(records_begin_small_grow_and_gather_small_pieces),
+        cmocka_unit_test(only_plain_http_is_taken_for_it),
         cmocka_unit_test(plain_http_and_garbage_are_named_as_what_they_are),
         cmocka_unit_test(an_alert_tells_the_client_why_before_the_connection_closes),
         cmocka_unit_test(a_handshake_cut_after_any_byte_fails_in_words),
