@@ -12,6 +12,7 @@
 #include "core/listener.h"
 #include "core/log.h"
 #include "server/edition_parts.h"
+#include "server/in_force.h"
 
 static bool open_socket(struct edition *e, const struct edition_conf *conf, struct text *errors);
 static bool open_remote(struct edition *e, const struct edition *old, struct text *errors);
@@ -62,7 +63,7 @@ bool edition_send_admin(const struct edition *e, struct channel *to) {
 // Only a path that the route file names must work: there may be several rsp on one machine.
 static bool open_socket(struct edition *e, const struct edition_conf *conf, struct text *errors) {
     const char *named = e->generation->config->admin.socket;
-    const char *path = named ? named : conf->default_admin;
+    const char *path = in_force_socket(e->generation->config, conf->default_admin);
     char why[256];
     if (!path) return true;
     bool is_there = conf->old && conf->old->admin_path && strcmp(conf->old->admin_path, path) == 0;

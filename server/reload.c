@@ -3,12 +3,12 @@
 
 #include "server/reload.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/check.h"
 #include "core/log.h"
+#include "server/in_force.h"
 #include "server/trial.h"
 
 enum {
@@ -66,7 +66,6 @@ static void on_reload_asked(void *arg, unsigned request, unsigned trial_ms);
 static void on_confirmed(void *arg, unsigned request);
 static void on_too_long(void *arg);
 static void abandon(struct reload *r);
-static unsigned worker_count(const struct reload *r);
 static void use_log(const struct edition *e);
 static void log_lines(enum log_level level, struct slice lines);
 
@@ -116,7 +115,7 @@ int reload_start(struct reload *r, struct text *errors, struct text *problems) {
     log_lines(LOG_LEVEL_WARN, text_slice(problems));
     roster_set_edition(r->roster, r->edition);
     timer_set(&r->too_long, ANSWERS_MS);
-    roster_resize(r->roster, worker_count(r));
+    roster_resize(r->roster, in_force_workers(r->edition->generation->config, r->conf.workers));
     return EXIT_GOOD;
 }
 
@@ -261,7 +260,7 @@ static void commit(struct reload *r) {
     enter(r, RELOAD_SWITCHING);
     timer_set(&r->too_long, ANSWERS_MS);
     roster_switch(r->roster, r->edition);
-    roster_resize(r->roster, worker_count(r));
+    roster_resize(r->roster, in_force_workers(r->edition->generation->config, r->conf.workers));
 }
 
 static void finish(struct reload *r, int result) {
@@ -346,15 +345,6 @@ static void on_too_long(void *arg) {
 }
 
 // --- small things ---
-
-static unsigned worker_count(const struct reload *r) {
-    int wanted = (int)r->conf.workers;
-    if (!wanted) wanted = r->edition->generation->config->workers;
-    cpu_set_t cores;
-    if (wanted <= 0 && sched_getaffinity(0, sizeof cores, &cores) == 0) wanted = CPU_COUNT(&cores);
-    if (wanted <= 0) wanted = 1;
-    return wanted > WORKERS_MAX ? WORKERS_MAX : (unsigned)wanted;
-}
 
 static void use_log(const struct edition *e) {
     log_set_fd(e->error_fd);

@@ -16,6 +16,7 @@
 #include "core/log.h"
 #include "core/process.h"
 #include "server/control.h"
+#include "server/in_force.h"
 #include "server/worker.h"
 
 enum { ANSWER_MS = 30000, DRAIN_MS = 30000 };
@@ -128,12 +129,9 @@ static void start(void *arg) {
 
 static bool fork_member(struct roster_row *place, int *channel_fd) {
     struct roster *s = place->roster;
-    const char *user = s->edition->generation->config->user;
     struct start what = {.row = place->row,
                          .board = s->conf.board,
-                         .user = geteuid() != 0 ? NULL
-                                 : user         ? user
-                                                : "nobody",
+                         .user = in_force_user(s->edition->generation->config),
                          .error_fd = s->edition->error_fd};
     const int kept[] = {what.error_fd, scoreboard_bell(s->conf.board)};
     struct process_plan plan = {.role = place->role,

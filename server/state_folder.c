@@ -22,7 +22,6 @@ struct owner {
 };
 
 static struct slice systemd_folder(void);
-static char *path_of(const struct admin_conf *admin);
 static bool find_owner(const char *user, struct owner *out);
 static const char *open_folder(const char *folder, const struct owner *who, int *fd);
 static const char *check_folder(const char *folder, const struct owner *who);
@@ -38,7 +37,7 @@ static const char NOT_HIS[] =
 bool state_folder_open(const struct admin_conf *admin, const char *user, struct state_place *out,
                        struct text *errors) {
     struct owner who;
-    *out = (struct state_place){.path = path_of(admin), .folder_fd = -1};
+    *out = (struct state_place){.path = state_folder_path(admin), .folder_fd = -1};
     if (!out->path) return true;
     char *folder = folder_of(out->path);
     const char *why = find_owner(user, &who) ? open_folder(folder, &who, &out->folder_fd)
@@ -57,7 +56,7 @@ void state_folder_close(struct state_place *p) {
 
 bool state_folder_check(const struct admin_conf *admin, const char *user, struct text *errors) {
     struct owner who;
-    char *path = path_of(admin);
+    char *path = state_folder_path(admin);
     if (!path) return true;
     char *folder = folder_of(path);
     const char *why = find_owner(user, &who) ? check_folder(folder, &who) : "there is no such user";
@@ -67,7 +66,7 @@ bool state_folder_check(const struct admin_conf *admin, const char *user, struct
     return is_good;
 }
 
-static char *path_of(const struct admin_conf *admin) {
+char *state_folder_path(const struct admin_conf *admin) {
     char *path = NULL;
     struct slice folder = systemd_folder();
     if (admin->state)

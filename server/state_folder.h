@@ -12,8 +12,10 @@ struct state_place {
     int folder_fd;
 };
 
-// admin { state = ... }, or state.json in the folder that systemd names (STATE_DIRECTORY), or nowhere. A folder that is missing is made
-// for `user` (NULL: who we are); one that is there must let him write, and only systemd's is given to him. False: a line in `errors`.
+// Path of the file: admin { state = ... }, or state.json in the folder that systemd names (STATE_DIRECTORY), or NULL. The caller frees it.
+char *state_folder_path(const struct admin_conf *admin);
+// A folder that is missing is made for `user` (NULL: who we are); one that is there must let him write, and only systemd's is given to
+// him. Without a path there is nothing to open. False: a line in `errors`.
 bool state_folder_open(const struct admin_conf *admin, const char *user, struct state_place *out,
                        struct text *errors);
 void state_folder_close(struct state_place *p);

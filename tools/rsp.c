@@ -102,7 +102,7 @@ static int run_options(int argc, char **argv) {
     }
     switch (wish) {
     case WISH_CHECK: return rsp_check(options.file);
-    case WISH_PRINT: return rsp_print(options.file);
+    case WISH_PRINT: return rsp_print(&options);
     case WISH_VERSIONS: return rsp_say_versions();
     case WISH_SERVE: break;
     }

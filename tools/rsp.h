@@ -23,9 +23,9 @@ struct rsp_options {
 // rsp -c FILE: serves. With `add_files` the route file may be one that is on no disk.
 int rsp_serve(const struct rsp_options *options, void (*add_files)(void *arg, struct files *set),
               void *arg);
-int rsp_check(const char *file); // -t
-int rsp_print(const char *file); // -T
-int rsp_say_versions(void);      // -V
+int rsp_check(const char *file);                  // -t
+int rsp_print(const struct rsp_options *options); // -T
+int rsp_say_versions(void);                       // -V
 // The verbs; argv[0] is the verb.
 int rsp_quick(int argc, char **argv);
 int rsp_explain(int argc, char **argv);

@@ -2,15 +2,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core/versions.h"
 #include "http/generation.h"
 #include "http/message/parser.h"
 #include "server/edition.h"
+#include "server/in_force.h"
+#include "server/state_folder.h"
 #include "tools/rsp.h"
 
 enum { TEXT_MAX = 4 << 20 };
 
+static void print_in_force(const struct config *c, const struct rsp_options *options,
+                           struct text *out);
 static int load(const char *file, struct generation **out);
 
 // The status is the one that a start would end with.
@@ -23,17 +28,31 @@ int rsp_check(const char *file) {
     return status;
 }
 
-int rsp_print(const char *file) {
+int rsp_print(const struct rsp_options *options) {
     struct generation *g;
-    int status = load(file, &g);
+    int status = load(options->file, &g);
     if (!g) return status;
     struct text out;
     text_init(&out, TEXT_MAX);
-    config_print(g->config, &out);
+    print_in_force(g->config, options, &out);
     fputs(text_string(&out), stdout);
     text_fini(&out);
     generation_unref(g);
     return status;
+}
+
+// With what the route file leaves to the machine, the user and the command line filled in.
+static void print_in_force(const struct config *c, const struct rsp_options *options,
+                           struct text *out) {
+    struct config now = *c; // shares all that c owns
+    const char *user = in_force_user(c);
+    char *state = state_folder_path(&c->admin);
+    now.workers = (int)in_force_workers(c, options->workers);
+    if (user) now.user = (char *)user;
+    now.admin.socket = (char *)in_force_socket(c, options->default_admin);
+    now.admin.state = state;
+    config_print(&now, out);
+    free(state);
 }
 
 // Errors and problems go to stderr. *out is NULL when nothing was loaded; else it is the caller's, whatever the status.

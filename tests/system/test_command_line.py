@@ -38,9 +38,9 @@ class CommandLine(SystemTest):
             f.write(text)
         return self.path(name)
 
-    def run_it(self, *arguments, name="rsp", timeout=60):
+    def run_it(self, *arguments, name="rsp", timeout=60, environment=None):
         done = subprocess.run([program(name), *arguments], capture_output=True, text=True, timeout=timeout,
-                              cwd=self.folder, stdin=subprocess.DEVNULL, check=False)
+                              cwd=self.folder, stdin=subprocess.DEVNULL, check=False, env={**os.environ, **(environment or {})})
         return done.returncode, done.stdout, done.stderr
 
     def good_file(self, more=""):
@@ -185,13 +185,28 @@ class Asking(CommandLine):
         self.assertIn("none.lua", err)
 
     def test_the_settings_in_effect_are_printed_as_a_route_file(self):
-        status, out, _ = self.run_it("-T", "-c", self.good_file())
+        status, out, _ = self.run_it("-T", "-c", self.good_file('admin { socket = "%s" }' % self.path("admin.sock")))
         self.assertEqual(status, GOOD)
         self.assertIn(str(self.port), out)
         again = self.write(out, "again.lua")
         status, out_again, err = self.run_it("-T", "-c", again)
         self.assertEqual((status, err), (GOOD, ""))
         self.assertEqual(*(re.sub(" -- .*", "", text) for text in (out_again, out)))
+
+    def test_what_the_route_file_leaves_open_is_printed_as_it_is_in_force(self):
+        path = self.good_file()
+        cores = len(os.sched_getaffinity(0))
+        status, out, _ = self.run_it("-T", "-c", path, environment={"STATE_DIRECTORY": self.path("kept")})
+        self.assertEqual(status, GOOD)
+        self.assertRegex(out, rf"(?m)^workers = {cores}$")
+        self.assertIn(f'state = "{self.path("kept")}/state.json"', out)
+        is_root = os.geteuid() == 0
+        self.assertEqual(('user = "nobody"' in out, 'socket = "/run/rsp.sock"' in out), (is_root, is_root))
+        self.assertRegex(self.run_it("-T", "-c", path, "--workers", "7")[1], r"(?m)^workers = 7$")
+        own = self.good_file(f'workers = 3\nadmin {{ socket = "{self.path("own.sock")}" }}')
+        out = self.run_it("-T", "-c", own)[1]
+        self.assertRegex(out, r"(?m)^workers = 3$")
+        self.assertIn(f'admin {{ socket = "{self.path("own.sock")}" }}', out)
 
     def test_explain_of_what_is_no_url_says_how_one_is_written_on_a_line_of_its_own(self):
         path = self.write('site "*" { respond = { 200, "x" } }\n')
