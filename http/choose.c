@@ -51,9 +51,7 @@ enum fail choose_route(struct exchange *x) {
     enum progress progress = route_decide(x->generation->config, &request, x->arena, &x->answer);
     CHECK(progress == READY); // functions that wait are not in this version
     if (x->answer.kind == ANSWER_REFUSED) return fail_of(x->answer.refused);
-    bool is_moved =
-        x->answer.kind == ANSWER_REDIRECT && x->answer.site->clients->asks == ASKS_NOTHING;
-    if (!is_moved && goes_to_https(x, request.scheme))
+    if (goes_to_https(x, request.scheme) && route_may_move(&x->answer))
         route_to_https(x->generation->config, &request, x->arena, &x->answer);
     if (x->answer.kind == ANSWER_POOL && request_ends_here(&x->request))
         answer_as_recipient(x->request.method, &x->answer);
@@ -119,8 +117,8 @@ static enum fail fail_of(enum refused refused) {
     case REFUSED_BAD_KEY: return FAIL_BAD_KEY;
     case REFUSED_SCRIPT: return FAIL_SCRIPT;
     case REFUSED_BAD_PATH: return FAIL_BAD_PATH;
-    case REFUSED_NEEDS_HTTPS: break;
     }
+    CHECK(false);
     return FAIL_NONE;
 }
 
@@ -141,7 +139,7 @@ static bool asks_nobody(const struct config *c) {
     return c->client_rules_count == 1 && c->client_rules[0].asks == ASKS_NOTHING;
 }
 
-// A plain port sends to HTTPS where the name has a certificate; what redirects anyway does so at once, where everybody may know whereto.
+// A plain port sends to HTTPS where the name has a certificate.
 static bool goes_to_https(const struct exchange *x, struct slice scheme) {
     const struct generation *g = x->generation;
     if (!g->tls || scheme.len != 4) return false;

@@ -58,7 +58,6 @@ enum refused {
     REFUSED_BAD_KEY, // 400: the key of a pool of host names is no host name
     REFUSED_SCRIPT,  // 500: a Lua function failed; logged already
     REFUSED_BAD_PATH, // 400: the path can be read in two ways, and they fit different rules (routing/path.h)
-    REFUSED_NEEDS_HTTPS, // not an error: answered by a redirect
 };
 
 struct answer_field {
@@ -96,7 +95,10 @@ extern const struct policy DEFAULT_POLICY;
 enum progress route_decide(const struct config *c, const struct route_request *r, struct arena *a,
                            struct route_answer *out);
 
-// What a plain port answers instead where the name has a certificate: the same URL at the first HTTPS listener.
+// May a plain port answer with the same URL by HTTPS instead, where the name has a certificate? Not what is refused; and what redirects
+// anyway does so at once, where everybody may know whereto.
+bool route_may_move(const struct route_answer *answer);
+// Makes it that: the same URL at the first HTTPS listener. Of what it was, only site and policy stay.
 void route_to_https(const struct config *c, const struct route_request *r, struct arena *a,
                     struct route_answer *out);
 

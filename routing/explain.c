@@ -17,8 +17,6 @@ static void explain_answer(const struct probe *p, const struct rule *rule,
                            const struct route_answer *answer, struct text *out);
 static void explain_https(const struct config *c, const struct probe *p,
                           const struct route_answer *answer, struct text *out);
-static const struct listen_conf *listen_of(const struct config *c, const struct probe *p);
-static bool has_https(const struct config *c);
 static void explain_fields(const struct probe *p, const struct route_answer *answer,
                            struct text *out);
 static const char *action_text(const struct rule *rule);
@@ -86,32 +84,12 @@ static void explain_over(const struct config *c, const struct probe *p, const st
 // Certificates are not known here: what a plain port does for names that have one is said as a condition.
 static void explain_https(const struct config *c, const struct probe *p,
                           const struct route_answer *answer, struct text *out) {
-    const struct listen_conf *listen = listen_of(c, p);
-    bool is_moved = answer->kind == ANSWER_REDIRECT && answer->site->clients->asks == ASKS_NOTHING;
-    if (p->request.client_tls || answer->kind == ANSWER_REFUSED || is_moved) return;
-    if (!listen || !listen->redirects || !has_https(c)) return;
+    const struct listen_conf *listen = probe_moved_by(c, p, answer);
+    if (!listen) return;
     struct route_answer moved = *answer;
     route_to_https(c, &p->request, p->arena, &moved);
     text_printf(out, "  first    %d to %.*s if the name has a certificate (listen, %s:%d)\n",
                 moved.status, SLICE_ARGS(moved.location), listen->place.file, listen->place.line);
-}
-
-// The plain listener of the URL's port, else the first one: a port may be another before it gets here.
-static const struct listen_conf *listen_of(const struct config *c, const struct probe *p) {
-    const struct listen_conf *first = NULL;
-    for (size_t i = 0; i < c->listen_count; i++) {
-        const struct listen_conf *l = &c->listens[i];
-        if (l->is_tls) continue;
-        if (address_port(&l->address) == p->request.local_port) return l;
-        if (!first) first = l;
-    }
-    return first;
-}
-
-static bool has_https(const struct config *c) {
-    for (size_t i = 0; i < c->listen_count; i++)
-        if (c->listens[i].is_tls) return true;
-    return false;
 }
 
 static void explain_answer(const struct probe *p, const struct rule *rule,

@@ -31,9 +31,13 @@ static void read_fields(struct loader *l, lua_State *L, const struct conf_spot *
         .least = least_, .most = most_                                                             \
     }
 static const struct conf_field test_fields[] = {
-    FIELD("request", OWN, status, 0, 0), FIELD("same_backend", OWN, status, 0, 0),
-    FIELD("expect", OWN, status, 0, 0),  FIELD("headers", OWN, status, 0, 0),
-    FIELD("from", STRING, from, 0, 0),   FIELD("times", UINT, times, 1, TIMES_MAX),
+    FIELD("request", OWN, status, 0, 0),
+    FIELD("same_backend", OWN, status, 0, 0),
+    FIELD("expect", OWN, status, 0, 0),
+    FIELD("headers", OWN, status, 0, 0),
+    FIELD("from", STRING, from, 0, 0),
+    FIELD("times", UINT, times, 1, TIMES_MAX),
+    FIELD("certificate", BOOL, has_certificate, 0, 1),
 };
 static const struct conf_field expect_fields[] = {
     FIELD("status", UINT, status, 100, 599),
@@ -69,6 +73,7 @@ static int declare_test(lua_State *L) {
     test->name = arena_string(l->arena, slice_of(name));
     test->place = place_of(&spot);
     test->times = 1;
+    test->has_certificate = true;
     bool is_good = conf_read(l->conf, L, 1, &spot, &test_settings, test);
     if (lua_type(L, 1) != LUA_TTABLE) return 0;
     read_requests(l, L, &spot, "request", test);

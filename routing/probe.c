@@ -7,6 +7,8 @@ static bool get_field(void *fields, struct slice name, unsigned nth, struct slic
 static void set_field(void *fields, struct slice name, const struct slice *value);
 static bool field_at(void *fields, unsigned i, struct slice *name, struct slice *value);
 static bool split_url(struct route_request *r, struct arena *a, struct slice url);
+static const struct listen_conf *listen_of(const struct config *c, int port);
+static bool has_https(const struct config *c);
 
 static const struct {
     int status;
@@ -18,7 +20,6 @@ static const struct {
     [REFUSED_BAD_KEY] = {400, "the key is not a host name"},
     [REFUSED_SCRIPT] = {500, "the function of the rule failed (see the error log)"},
     [REFUSED_BAD_PATH] = {400, "the path can be read in two ways, which fit different rules"},
-    [REFUSED_NEEDS_HTTPS] = {301, "the site wants HTTPS"},
 };
 
 bool probe_init(struct probe *p, struct arena *a, struct slice method, struct slice url,
@@ -60,6 +61,31 @@ bool probe_init(struct probe *p, struct arena *a, struct slice method, struct sl
 void probe_add_field(struct probe *p, struct slice name, struct slice value) {
     if (p->field_count < PROBE_FIELDS_MAX)
         p->fields[p->field_count++] = (struct probe_field){name, value, false};
+}
+
+const struct listen_conf *probe_moved_by(const struct config *c, const struct probe *p,
+                                         const struct route_answer *answer) {
+    const struct listen_conf *listen = listen_of(c, p->request.local_port);
+    if (p->request.client_tls || !route_may_move(answer)) return NULL;
+    return listen && listen->redirects && has_https(c) ? listen : NULL;
+}
+
+// The plain listener of the URL's port, else the first one: a port may be another before it gets here.
+static const struct listen_conf *listen_of(const struct config *c, int port) {
+    const struct listen_conf *first = NULL;
+    for (size_t i = 0; i < c->listen_count; i++) {
+        const struct listen_conf *l = &c->listens[i];
+        if (l->is_tls) continue;
+        if (address_port(&l->address) == port) return l;
+        if (!first) first = l;
+    }
+    return first;
+}
+
+static bool has_https(const struct config *c) {
+    for (size_t i = 0; i < c->listen_count; i++)
+        if (c->listens[i].is_tls) return true;
+    return false;
 }
 
 struct probe_choice probe_choose(const struct route_answer *answer, struct arena *a) {

@@ -31,6 +31,10 @@ bool probe_init(struct probe *p, struct arena *a, struct slice method, struct sl
                 const struct address *from, struct text *why);
 void probe_add_field(struct probe *p, struct slice name, struct slice value);
 
+// The listener that would send it to HTTPS if its name has a certificate, which is not known here. NULL: none would.
+const struct listen_conf *probe_moved_by(const struct config *c, const struct probe *p,
+                                         const struct route_answer *answer);
+
 // Who of the pool would take it, without taking a turn: the chosen member, and the next (NULL: nobody).
 struct probe_choice {
     const struct member *chosen, *next;

@@ -15,6 +15,7 @@ struct outcome {
     const struct member *backend;
     const struct rule *path;
     struct rule *rule; // that answered: the path's, or the site's
+    bool is_moved;     // to HTTPS, before that
 };
 
 static bool run_test(const struct config *c, const struct route_test *test, struct pointers *asked,
@@ -24,6 +25,7 @@ static bool ask(const struct config *c, const struct route_test *test, struct sl
                 struct arena *a, struct outcome *o, struct text *why);
 static bool meets(const struct route_test *test, const struct outcome *o, struct slice line,
                   struct text *why);
+static void say_moved(const struct outcome *o, struct text *why);
 static struct slice found(const struct outcome *o, enum expectation e);
 static int status_of(const struct route_answer *answer);
 static bool sends(const struct route_test *test, const struct outcome *o, struct slice line,
@@ -110,6 +112,8 @@ static bool ask(const struct config *c, const struct route_test *test, struct sl
     for (unsigned i = 0; i < test->field_count; i++)
         probe_add_field(&o->probe, test->fields[i].name, test->fields[i].value);
     route_decide(c, &o->probe.request, a, &o->answer);
+    o->is_moved = test->has_certificate && probe_moved_by(c, &o->probe, &o->answer);
+    if (o->is_moved) route_to_https(c, &o->probe.request, a, &o->answer);
     if (o->answer.kind == ANSWER_POOL && test->times > 1)
         o->backend = pool_choose(o->answer.pool, &o->answer, &(struct left_out){0}, a);
     else if (o->answer.kind == ANSWER_POOL)
@@ -138,6 +142,7 @@ static bool meets(const struct route_test *test, const struct outcome *o, struct
         text_printf(why, "%.*s: expected status %u, found %d%s%s", SLICE_ARGS(line), test->status,
                     status, o->answer.kind == ANSWER_REFUSED ? ": " : "",
                     o->answer.kind == ANSWER_REFUSED ? refused_text(o->answer.refused) : "");
+        say_moved(o, why);
         return false;
     }
     for (int e = 0; e < EXPECT_COUNT; e++) {
@@ -145,9 +150,16 @@ static bool meets(const struct route_test *test, const struct outcome *o, struct
         if (!test->expect[e] || slice_equals(is, slice_of(test->expect[e]))) continue;
         text_printf(why, "%.*s: expected %s \"%s\", found %s%.*s%s", SLICE_ARGS(line), names[e],
                     test->expect[e], is.at ? "\"" : "none", SLICE_ARGS(is), is.at ? "\"" : "");
+        say_moved(o, why);
         return false;
     }
     return true;
+}
+
+static void say_moved(const struct outcome *o, struct text *why) {
+    if (o->is_moved)
+        text_add(why, SLICE(" (sent to HTTPS, as a name with a certificate is; certificate = false "
+                            "in the test: it has none)"));
 }
 
 static struct slice found(const struct outcome *o, enum expectation e) {
@@ -213,6 +225,7 @@ static bool has_same_backend(const struct outcome *o, const struct member *first
                              struct text *why) {
     if (!o->backend) {
         text_printf(why, "%.*s: goes to no backend", SLICE_ARGS(line));
+        say_moved(o, why);
         return false;
     }
     bool is_certain = o->answer.fixed.at || pool_view(o->answer.pool)->all_count == 1 ||

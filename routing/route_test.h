@@ -26,6 +26,8 @@ struct route_test {
     size_t request_count;
     bool is_same_backend;
     char *from;
+    bool
+        has_certificate; // of names asked on plain ports: they are redirected to HTTPS where the route file lets them be
     unsigned times; // each request is asked, one turn after the other
     struct answer_field fields[TEST_FIELDS_MAX];
     unsigned field_count;

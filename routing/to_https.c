@@ -10,6 +10,11 @@ enum { HTTPS_PORT = 443 };
 
 static int https_port(const struct config *c);
 
+bool route_may_move(const struct route_answer *answer) {
+    if (answer->kind == ANSWER_REDIRECT) return answer->site->clients->asks != ASKS_NOTHING;
+    return answer->kind != ANSWER_REFUSED;
+}
+
 void route_to_https(const struct config *c, const struct route_request *r, struct arena *a,
                     struct route_answer *out) {
     bool may_change_method =
@@ -18,10 +23,14 @@ void route_to_https(const struct config *c, const struct route_request *r, struc
     int port = https_port(c);
     char port_text[16] = "";
     if (port != HTTPS_PORT) snprintf(port_text, sizeof port_text, ":%d", port);
-    out->kind = ANSWER_REDIRECT;
-    out->status = may_change_method ? 301 : 308;
-    out->location =
-        arena_printf(a, "https://%.*s%s%.*s", SLICE_ARGS(r->host), port_text, SLICE_ARGS(uri));
+    *out = (struct route_answer){
+        .kind = ANSWER_REDIRECT,
+        .site = out->site,
+        .policy = out->policy,
+        .status = may_change_method ? 301 : 308,
+        .location =
+            arena_printf(a, "https://%.*s%s%.*s", SLICE_ARGS(r->host), port_text, SLICE_ARGS(uri)),
+    };
 }
 
 static int https_port(const struct config *c) {

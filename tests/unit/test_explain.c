@@ -241,6 +241,38 @@ static void route_tests_say_what_is_sent_how_often_to_whom_and_what_nobody_asked
     text_fini(&out);
 }
 
+static void route_tests_see_the_redirect_to_https(void **state) {
+    (void)state;
+    struct text out;
+    int failed = run_tests_of(
+        "listen { http = 80, https = 443 }\n"
+        "listen { http = 81, redirect = false }\n"
+        "site \"a.example\" { to = \"127.0.0.1:1\" }\n"
+        "site \"b.example\" { redirect = \"https://c.example/\" }\n"
+        "test \"moved\" { request = \"GET http://a.example/x?y\", expect = { status = 301,\n"
+        "  location = \"https://a.example/x?y\", site = \"a.example\" } }\n"
+        "test \"posted\" { request = \"POST http://a.example/\", expect = { status = 308 } }\n"
+        "test \"at once\" { request = \"GET http://b.example/\", expect = { location = "
+        "\"https://c.example/\" } }\n"
+        "test \"secure\" { request = \"GET https://a.example/\", expect = { backend = "
+        "\"127.0.0.1:1\" } }\n"
+        "test \"kept plain\" { request = \"GET http://a.example:81/\", expect = { backend = "
+        "\"127.0.0.1:1\" } }\n"
+        "test \"bare\" { request = \"GET http://a.example/\", certificate = false,\n"
+        "  expect = { backend = \"127.0.0.1:1\" } }\n"
+        "test \"no site\" { request = \"GET http://d.example/\", expect = { status = 404 } }\n"
+        "test \"wrong\" { request = \"GET http://a.example/\", expect = { pool = "
+        "\"127.0.0.1:1\" } }\n",
+        &out);
+    const char *said = text_string(&out);
+    assert_int_equal(failed, 1);
+    assert_non_null(strstr(said, "7 passed, 1 failed\n"));
+    assert_non_null(strstr(said, "expected pool \"127.0.0.1:1\", found none (sent to HTTPS, as a "
+                                 "name with a certificate is; certificate = false in the test: "
+                                 "it has none)\n"));
+    text_fini(&out);
+}
+
 static void route_tests_of_a_broken_file_say_so(void **state) {
     (void)state;
     struct text out;
@@ -306,6 +338,7 @@ int main(void) {
         cmocka_unit_test(explain_refuses_what_is_no_url),
         cmocka_unit_test(route_tests_pass_and_fail),
         cmocka_unit_test(route_tests_say_what_is_sent_how_often_to_whom_and_what_nobody_asked),
+        cmocka_unit_test(route_tests_see_the_redirect_to_https),
         cmocka_unit_test(route_tests_of_a_broken_file_say_so),
         cmocka_unit_test(what_is_printed_loads_again_to_the_same),
     };
