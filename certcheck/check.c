@@ -94,6 +94,7 @@ static enum check_result find(struct check_set *set, const struct check_conf *co
                                .bits_min = conf->policy ? 1 : CHAIN_BITS_MIN,
                                .intermediates_max = conf->intermediates_max,
                                .crls = set->crls,
+                               .policies = conf->policies,
                                .objects = conf->policy ? object : NULL,
                                .objects_arg = (void *)conf,
                                .limits = CHAIN_LIMITS_TOOL};

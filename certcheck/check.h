@@ -9,6 +9,7 @@
 #include "certcheck/policy.h"
 #include "core/files.h"
 #include "core/text.h"
+#include "tls/chain/question.h"
 
 // The verdict over a certificate in files, for rsp-certcheck --verify. Files are PEM or DER.
 
@@ -18,8 +19,9 @@ struct check_conf {
     const char *chain, *crl; // NULL: none
     const char *host;        // NULL or empty: no name is checked
     time_t at;
-    bool is_client;        // the leaf is a client's certificate, not a server's
-    int intermediates_max; // -1: any number
+    bool is_client;                 // the leaf is a client's certificate, not a server's
+    int intermediates_max;          // -1: any number
+    struct chain_policies policies; // certificate policies; `acceptable` is borrowed
     const struct policy *
         policy; // NULL: signatures and keys must be worth 112 bits; else it alone says what is strong enough
 };

@@ -14,6 +14,4 @@ enum {
 // rsp-certcheck --verify: judges one certificate. The status to end with.
 int certcheck_verify(int count, char **words);
 #define CERTCHECK_VERIFY_USAGE                                                                     \
-    "       rsp-certcheck --verify --anchors FILE [--chain FILE] [--crl FILE] [--host NAME|IP]\n"  \
-    "                     [--at TIME] [--purpose server|client] [--max-depth N]\n"                 \
-    "                     [--policy NAME|FILE] LEAF\n"
+    "       rsp-certcheck --verify --anchors FILE [OPTION]... LEAF (rsp-certcheck --help)\n"

@@ -7,6 +7,7 @@
 
 #include "certcheck/check.h"
 #include "certcheck/moment.h"
+#include "certcheck/oids.h"
 #include "core/hostname.h"
 #include "tools/certcheck.h"
 #include "tools/number.h"
@@ -15,48 +16,50 @@
 
 enum choice {
     OPTION_VERIFY = 256,
-    OPTION_ANCHORS,
-    OPTION_CHAIN,
-    OPTION_CRL,
-    OPTION_HOST,
-    OPTION_AT,
-    OPTION_PURPOSE,
-    OPTION_DEPTH,
-    OPTION_POLICY
+#define OPTION(symbol, name, argument, help) OPTION_##symbol,
+#include "tools/certcheck_verify_options.def"
+#undef OPTION
 };
 static const struct option options[] = {
     {"verify", no_argument, NULL, OPTION_VERIFY},
-    {"anchors", required_argument, NULL, OPTION_ANCHORS},
-    {"chain", required_argument, NULL, OPTION_CHAIN},
-    {"crl", required_argument, NULL, OPTION_CRL},
-    {"host", required_argument, NULL, OPTION_HOST},
-    {"at", required_argument, NULL, OPTION_AT},
-    {"purpose", required_argument, NULL, OPTION_PURPOSE},
-    {"max-depth", required_argument, NULL, OPTION_DEPTH},
-    {"policy", required_argument, NULL, OPTION_POLICY},
+#define OPTION(symbol, name, argument, help)                                                       \
+    {name, (argument) ? required_argument : no_argument, NULL, OPTION_##symbol},
+#include "tools/certcheck_verify_options.def"
+#undef OPTION
     {NULL, 0, NULL, 0},
 };
 
 // What the words say.
 struct verify_words {
     struct check_conf conf;
-    const char *policy; // NULL: none
+    const char *policy;                  // NULL: none
+    STACK_OF(ASN1_OBJECT) * policy_oids; // NULL: any
 };
 
 static bool take_option(struct verify_words *words, int option, const char *value);
 static bool take_purpose(struct check_conf *conf, const char *value);
+static bool take_oids(struct verify_words *words, const char *value);
+static int judge(struct verify_words *words, int count, char **files);
 static int check(struct verify_words *words);
 static int misused(const char *why);
 
 int certcheck_verify(int count, char **words) {
     struct verify_words said = {.conf = {.at = time(NULL), .intermediates_max = -1}};
     int option;
-    while ((option = getopt_long(count, words, "", options, NULL)) != -1)
-        if (option == '?' || !take_option(&said, option, optarg)) return misused(NULL);
-    if (optind != count - 1) return misused("--verify takes exactly one certificate");
-    if (!said.conf.anchors) return misused("--verify needs --anchors");
-    said.conf.leaf = words[optind];
-    return check(&said);
+    bool is_good = true;
+    while (is_good && (option = getopt_long(count, words, "", options, NULL)) != -1)
+        is_good = option != '?' && take_option(&said, option, optarg);
+    said.conf.policies.acceptable = said.policy_oids;
+    int status = is_good ? judge(&said, count - optind, words + optind) : misused(NULL);
+    oids_free(said.policy_oids);
+    return status;
+}
+
+static int judge(struct verify_words *words, int count, char **files) {
+    if (count != 1) return misused("--verify takes exactly one certificate");
+    if (!words->conf.anchors) return misused("--verify needs --anchors");
+    words->conf.leaf = files[0];
+    return check(words);
 }
 
 static bool take_option(struct verify_words *words, int option, const char *value) {
@@ -77,6 +80,10 @@ static bool take_option(struct verify_words *words, int option, const char *valu
         if (!number_parse("rsp-certcheck: --max-depth", value, 0, 1000, &n)) return false;
         conf->intermediates_max = (int)n;
         return true;
+    case OPTION_INITIAL_POLICY_SET: return take_oids(words, value);
+    case OPTION_INITIAL_EXPLICIT_POLICY: conf->policies.is_required = true; return true;
+    case OPTION_INITIAL_MAPPING_INHIBIT: conf->policies.inhibits_mapping = true; return true;
+    case OPTION_INITIAL_ANY_INHIBIT: conf->policies.inhibits_any = true; return true;
     default: return true;
     }
 }
@@ -86,6 +93,15 @@ static bool take_purpose(struct check_conf *conf, const char *value) {
     if (conf->is_client || strcmp(value, "server") == 0) return true;
     fprintf(stderr, "rsp-certcheck: --purpose: '%s' is neither server nor client\n", value);
     return false;
+}
+
+static bool take_oids(struct verify_words *words, const char *value) {
+    struct text why;
+    text_init(&why, 1000);
+    bool is_good = oids_add(&words->policy_oids, value, &why);
+    if (!is_good) fprintf(stderr, "rsp-certcheck: --initial-policy-set: %s\n", text_string(&why));
+    text_fini(&why);
+    return is_good;
 }
 
 static int check(struct verify_words *words) {

@@ -15,6 +15,7 @@
 
 #define DAYS_MAX      100000
 #define TIMEOUT_MAX_S 3600
+#define LEFT_WIDTH    20 // of an option in the help
 
 enum choice {
 #define HEADING(text)
@@ -36,6 +37,11 @@ static const struct row rows[] = {
 #undef HEADING
 };
 #define ROWS (sizeof rows / sizeof *rows)
+static const struct row verify_rows[] = {
+#define OPTION(symbol, name, argument, help) {1, (name), (argument), (help)},
+#include "tools/certcheck_verify_options.def"
+#undef OPTION
+};
 
 static const char usage[] =
     "usage: rsp-certcheck [OPTION]... FILE|DIRECTORY|-|HOST[:PORT]...\n" CERTCHECK_VERIFY_USAGE;
@@ -43,21 +49,13 @@ static const char about[] = "\nShows the certificates of PEM, DER, PKCS#7 and PK
                             "those that a server\n"
                             "sends, all paths from them to a trusted certificate, and what is "
                             "wrong with them and how to mend it.\n";
-static const char rest[] =
+static const char about_verify[] =
     "\nWith --verify: looks for the strongest valid path from the certificate in LEAF to one of "
     "the\n"
     "trusted certificates in the --anchors file, over those of the --chain file in any order.\n"
-    "\n"
-    "  --anchors FILE   every certificate in it is trusted\n"
-    "  --chain FILE     intermediate certificates\n"
-    "  --crl FILE       revocation lists; then every certificate below the anchor needs one\n"
-    "  --host NAME|IP   whom a server's certificate must be for; the web's rules apply as well\n"
-    "  --at TIME        2026-11-23T09:30:00Z or seconds since 1970, instead of now\n"
-    "  --purpose WHOSE  server (default) or client\n"
-    "  --max-depth N    at most so many intermediates that are not self-issued\n"
-    "  --policy P       what is strong and short-lived enough, instead of 112 bits\n"
-    "\n"
-    "Exit status: 0 all good or a valid path, 1 there are warnings (with -W), 2 there are "
+    "\n";
+static const char statuses[] =
+    "\nExit status: 0 all good or a valid path, 1 there are warnings (with -W), 2 there are "
     "findings\n"
     "or no valid path, 3 something could not be read or checked, 64 wrong usage; with --nagios: 0 "
     "OK,\n"
@@ -70,6 +68,7 @@ static bool take_form(struct certcheck_words *words, int option);
 static bool take_models(struct certcheck_words *words, const char *value);
 static bool is_consistent(const struct certcheck_words *words);
 static void print_help(void);
+static void print_option(const struct row *row);
 
 bool certcheck_read_words(struct certcheck_words *words, int count, char **arguments, int *status) {
     struct option options[ROWS + 1];
@@ -186,18 +185,26 @@ static bool is_consistent(const struct certcheck_words *words) {
 
 static void print_help(void) {
     printf("%s%s", usage, about);
-    for (size_t i = 0; i < ROWS; i++) {
-        const struct row *row = &rows[i];
-        char left[60];
-        if (row->value == 0) {
-            printf("\n%s:\n", row->help);
-            continue;
-        }
-        if (row->name)
-            snprintf(left, sizeof left, "--%s %s", row->name, row->argument ? row->argument : "");
+    for (size_t i = 0; i < ROWS; i++)
+        if (rows[i].value == 0)
+            printf("\n%s:\n", rows[i].help);
         else
-            snprintf(left, sizeof left, "-%c %s", row->value, row->argument ? row->argument : "");
-        printf("  %-20s %s\n", left, row->help);
-    }
-    printf("%s", rest);
+            print_option(&rows[i]);
+    printf("%s", about_verify);
+    for (size_t i = 0; i < sizeof verify_rows / sizeof *verify_rows; i++)
+        print_option(&verify_rows[i]);
+    printf("%s", statuses);
+}
+
+// A long left side has a line of its own.
+static void print_option(const struct row *row) {
+    char left[60];
+    const char *space = row->argument ? " " : "", *argument = row->argument ? row->argument : "";
+    if (row->name)
+        snprintf(left, sizeof left, "--%s%s%s", row->name, space, argument);
+    else
+        snprintf(left, sizeof left, "-%c%s%s", row->value, space, argument);
+    bool is_long = strlen(left) > LEFT_WIDTH;
+    if (is_long) printf("  %s\n", left);
+    printf("  %-*s %s\n", LEFT_WIDTH, is_long ? "" : left, row->help);
 }

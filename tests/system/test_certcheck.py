@@ -4,12 +4,13 @@
 """rsp-certcheck as it is called: what it prints, where, and with which exit status."""
 
 import os
+import re
 import subprocess
 import tempfile
 import unittest
 
 import certificates
-from harness import program
+from harness import ROOT, program
 
 
 def certcheck(*arguments):
@@ -89,6 +90,35 @@ class Certcheck(unittest.TestCase):
         self.assertEqual(certcheck(*judge, "--at", "32472144000", path).stdout, late.stdout)
         self.assertIn('is not for "b.example" but for "a.example"', certcheck(*judge, "--host", "b.example", path).stdout)
         self.assertIn("it is self-signed and not among the trusted ones", certcheck("--verify", "--anchors", empty, path).stdout)
+
+    def test_certificate_policies_are_asked_for_with_the_names_of_the_rfc(self):
+        root = certificates.Authority(self.folder)
+        leaf = os.path.join(self.folder, "leaf.pem")
+        certificates.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-keyout", leaf + ".key", "-out", leaf,
+                             "-CA", root.cert_file, "-CAkey", root.key_file, "-subj", "/CN=leaf", "-addext", "certificatePolicies=2.23.140.1.2.1")
+        explicit = ["--initial-explicit-policy"]
+        for status, options in ((0, []), (0, explicit), (0, [*explicit, "--initial-policy-set", "1.2.3,2.23.140.1.2.1"]),
+                                (0, ["--initial-policy-set", "1.2.3"]), (2, [*explicit, "--initial-policy-set", "1.2.3"]),
+                                (0, [*explicit, "--initial-policy-set", "1.2.3", "--initial-policy-set", "2.23.140.1.2.1"]),
+                                (0, [*explicit, "--initial-policy-mapping-inhibit", "--initial-any-policy-inhibit"]),
+                                (64, ["--initial-policy-set", "1.2.3,,1.2.4"]), (64, ["--initial-policy-set", "anyPolicy"])):
+            said = certcheck("--verify", "--anchors", root.cert_file, *options, leaf)
+            self.assertEqual(said.returncode, status, f"{options}: {said.stdout}{said.stderr}")
+        bare = certcheck("--verify", "--anchors", root.cert_file, *explicit, root.issue("bare", names="DNS:bare").cert_file)
+        self.assertEqual(bare.returncode, 2)
+        self.assertIn("a policy is required, and there is none in common on its path", bare.stdout)
+
+    def test_help_manual_and_completion_name_the_same_options(self):
+        """Of both ways to call it: each row of the tables of options."""
+        with open(os.path.join(ROOT, "man", "rsp-certcheck.1"), encoding="utf-8") as f:
+            manual = set(re.findall(r"(?m)^\.It Fl (\S+)", f.read().replace("\\-", "-")))
+        with open(os.path.join(ROOT, "conf", "completion", "rsp-certcheck"), encoding="utf-8") as f:
+            completion = f.read()
+        said = certcheck("--help").stdout
+        alone, verify = (set(re.findall(r"(?m)^  -(\S+)", part)) for part in said.split("\nWith --verify: "))
+        self.assertEqual(alone | verify, manual - {"-"})
+        words = [set(re.search(name + r'="([^"]*)"', completion).group(1).split()) for name in ("options", "verify")]
+        self.assertEqual([{"-" + option for option in options} for options in (alone, verify)], words)
 
     def test_a_path_that_cannot_be_checked_is_told_from_one_that_is_refused(self):
         path = certificates.make(self.folder, "a.example")

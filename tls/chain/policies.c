@@ -12,10 +12,10 @@ static bool has_whole_constraints(const X509 *cert, size_t *explicit_policy);
 static bool has_policies(const X509 *cert);
 static bool read_number(const ASN1_INTEGER *number, size_t *out);
 
-enum policies_verdict policies_judge(X509 *const *certs, size_t count, const char **objection,
-                                     size_t *at) {
-    size_t explicit_policy =
-        count; // the path without the anchor, and one more: nobody requires one
+enum policies_verdict policies_judge(X509 *const *certs, size_t count, bool is_required,
+                                     const char **objection, size_t *at) {
+    // The path without the anchor, and one more: nobody requires one.
+    size_t explicit_policy = is_required ? 0 : count;
     bool has_tree = true;
     for (size_t i = count > 0 ? count - 1 : 0; i-- > 0;) {
         bool is_leaf = i == 0, is_self_issued = X509_get_extension_flags(certs[i]) & EXFLAG_SI;

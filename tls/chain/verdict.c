@@ -21,6 +21,7 @@ static bool verify(struct graph *g, const struct path *p, const struct chain_que
 static int take_as_checked(X509_STORE_CTX *verification);
 static void set_rules(X509_STORE_CTX *verification, const struct path *p,
                       const struct chain_question *q, STACK_OF(X509_CRL) * crls);
+static void set_policies(X509_STORE_CTX *verification, const struct chain_policies *policies);
 static STACK_OF(X509) * helpers(struct graph *g, const struct path *p, bool has_crls);
 static STACK_OF(X509_CRL) * usable_crls(const struct chain_question *q);
 static bool is_same(const struct path *p, const STACK_OF(X509) * chain);
@@ -36,7 +37,8 @@ bool verdict_judge(struct graph *g, const struct path *p, const struct chain_que
     if (!objection && q->objects) objection = q->objects(q->objects_arg, certs, p->length, &at);
     if (objection) say(why, certs[at], objection);
     if (objection) return false;
-    enum policies_verdict verdict = policies_judge(certs, p->length, &objection, &at);
+    enum policies_verdict verdict =
+        policies_judge(certs, p->length, q->policies.is_required, &objection, &at);
     if (verdict == POLICIES_BAD) say(why, certs[at], objection);
     return verdict != POLICIES_BAD && verify(g, p, q, verdict == POLICIES_NEED_TREE, why);
 }
@@ -78,7 +80,7 @@ static bool verify(struct graph *g, const struct path *p, const struct chain_que
     CHECK(X509_STORE_add_cert(store, p->steps[p->length - 1]->cert) == 1);
     CHECK(X509_STORE_CTX_init(verification, store, p->steps[0]->cert, others) == 1);
     set_rules(verification, p, q, crls);
-    if (checks_policies) X509_STORE_CTX_set_flags(verification, X509_V_FLAG_POLICY_CHECK);
+    if (checks_policies) set_policies(verification, &q->policies);
     verdict_spare_signatures(verification);
     bool is_good = X509_verify_cert(verification) == 1;
     int error = X509_STORE_CTX_get_error(verification);
@@ -110,12 +112,27 @@ static void set_rules(X509_STORE_CTX *verification, const struct path *p,
     CHECK(X509_VERIFY_PARAM_set_purpose(rules, q->purpose == CHAIN_SERVER
                                                    ? X509_PURPOSE_SSL_SERVER
                                                    : X509_PURPOSE_SSL_CLIENT) == 1);
-    // Any policy will do, where one is required at all (RFC 5280 section 6.1.1 (c)).
-    CHECK(X509_VERIFY_PARAM_add0_policy(rules, OBJ_nid2obj(NID_any_policy)) == 1);
     X509_VERIFY_PARAM_set_depth(rules, PATH_LENGTH_MAX);
     X509_VERIFY_PARAM_set_auth_level(rules, 0);
     X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     X509_STORE_CTX_set0_crls(verification, crls);
+}
+
+static void set_policies(X509_STORE_CTX *verification, const struct chain_policies *policies) {
+    X509_VERIFY_PARAM *rules = X509_STORE_CTX_get0_param(verification);
+    const STACK_OF(ASN1_OBJECT) *acceptable = policies->acceptable;
+    unsigned long flags = X509_V_FLAG_POLICY_CHECK;
+    if (policies->is_required) flags |= X509_V_FLAG_EXPLICIT_POLICY;
+    if (policies->inhibits_mapping) flags |= X509_V_FLAG_INHIBIT_MAP;
+    if (policies->inhibits_any) flags |= X509_V_FLAG_INHIBIT_ANY;
+    CHECK(X509_VERIFY_PARAM_set_flags(rules, flags) == 1);
+    for (int i = 0; i < sk_ASN1_OBJECT_num(acceptable); i++) {
+        ASN1_OBJECT *policy = OBJ_dup(sk_ASN1_OBJECT_value(acceptable, i));
+        CHECK(policy && X509_VERIFY_PARAM_add0_policy(rules, policy) == 1);
+    }
+    // Without any that is named, any will do where one is required at all.
+    if (sk_ASN1_OBJECT_num(acceptable) <= 0)
+        CHECK(X509_VERIFY_PARAM_add0_policy(rules, OBJ_nid2obj(NID_any_policy)) == 1);
 }
 
 // The intermediates of the path first, so that nothing else is taken for it; then those who may sign CRLs.
