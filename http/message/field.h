@@ -35,8 +35,7 @@ struct fields {
     uint64_t present; // bit per id that occurs: a lookup of what is not there costs one test
 };
 
-enum field_id field_id_of(
-    struct slice name); // case does not matter (perfect hash or length switch)
+enum field_id field_id_of(struct slice name); // case does not matter
 struct slice field_name_of(enum field_id id); // canonical spelling ("Content-Length")
 unsigned field_flags_of(enum field_id id);
 

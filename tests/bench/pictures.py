@@ -4,7 +4,7 @@
 
 from xml.sax.saxutils import escape
 
-LEFT, WIDTH, ROW, TOP = 420, 300, 26, 40
+LEFT, WIDTH, ROW, TOP = 440, 300, 26, 40
 
 
 def bars(results):
@@ -13,7 +13,7 @@ def bars(results):
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 90}" height="{TOP + ROW * len(rows) + 10}" '
              'font-family="sans-serif" font-size="13">',
              '<rect width="100%" height="100%" fill="white"/>',
-             f'<text x="{LEFT + WIDTH / 2}" y="20" text-anchor="middle">the better of nginx and HAProxy = 1 (shorter is better)</text>']
+             f'<text x="{LEFT + WIDTH / 2}" y="20" text-anchor="middle">the best of the others = 1 (shorter is better)</text>']
     for i, r in enumerate(rows):
         lines += bar(r, TOP + i * ROW)
     middle = LEFT + WIDTH / 2
@@ -23,10 +23,10 @@ def bars(results):
 
 def bar(r, y):
     ratio = r["ratio"]
-    colour = "#2a7f3f" if r.get("reached") else "#b5542a"
+    colour = {True: "#2a7f3f", False: "#b5542a", None: "#777"}[r.get("reached")]
     yield f'<text x="{LEFT - 10}" y="{y + 15}" text-anchor="end">{escape(r["text"] + ", " + r["unit"])}</text>'
     yield f'<rect x="{LEFT}" y="{y + 3}" width="{min(ratio, 2.0) * WIDTH / 2:.1f}" height="{ROW - 8}" fill="{colour}"/>'
     yield f'<text x="{LEFT + min(ratio, 2.0) * WIDTH / 2 + 6:.1f}" y="{y + 16}">{ratio:.2f}</text>'
-    if not r["asked"].startswith("="):
+    if r["asked"] and not r["asked"].startswith("="):
         at = LEFT + float(r["asked"]) * WIDTH / 2
         yield f'<line x1="{at:.1f}" y1="{y}" x2="{at:.1f}" y2="{y + ROW - 2}" stroke="#333" stroke-dasharray="3,2"/>'

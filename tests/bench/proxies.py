@@ -84,6 +84,20 @@ admin {{ socket = "{folder}/rsp-admin.sock" }}
 site "*" {{ to = "127.0.0.1:{backend}" }}
 """
 
+VARNISH = """# {http}
+vcl 4.1;
+backend default {{ .host = "127.0.0.1"; .port = "{backend}"; }}
+sub vcl_recv {{ return (pass); }}
+"""
+HITCH = """
+frontend = "[127.0.0.1]:{http}"
+backend = "[127.0.0.1]:{backend}"
+pem-file = "{folder}/certs/localhost.pem"
+workers = {workers}
+daemon = off
+user = "_hitch"
+"""
+
 # Handshakes with client certificates: what asks for them.
 CLIENTS = {"nginx": "ssl_client_certificate {folder}/clients/ca.pem; ssl_verify_client on;", "haproxy": "ca-file {folder}/clients/ca.pem verify required",
            "rsp": ', client = "require", client_ca = "{folder}/clients/ca.pem"'}
@@ -92,16 +106,16 @@ CLIENTS = {"nginx": "ssl_client_certificate {folder}/clients/ca.pem; ssl_verify_
 class Proxy:
     """A started program with http and https ports and a way to ask what it has cost."""
 
-    def __init__(self, name, command, conf_name, conf, folder, cpu=None, access="off", backend=0, asks_clients=False, workers=0):
+    def __init__(self, name, command, conf_name, conf, folder, cpu=None, access="off", backend=0, asks_clients=False, workers=0, under=()):
         self.name, self.folder, self.path, self.backend = name, folder, os.path.join(folder, conf_name), backend
-        self.warmed_by = None
+        self.warmed_by, self.helpers = None, []
         clients = CLIENTS[name].format(folder=folder) if asks_clients else ""
         for _ in range(START_ATTEMPTS):  # another program may take a port between our asking and its use
             self.http, self.https = free_port(), free_port()
             with open(self.path, "w", encoding="utf-8") as f:
                 f.write(conf.format(workers=workers or 1, clients=clients, name=name, folder=folder, http=self.http, https=self.https, backend=backend,
                                     access=access, page="x" * 100))
-            if self.is_started(["taskset", "-c", cpu or (ALL_CPUS if workers else PROXY_CPU)] + command(self.path)):
+            if self.is_started(["taskset", "-c", cpu or (ALL_CPUS if workers else PROXY_CPU), *under] + command(self.path)):
                 return
             with open(self.path + ".out", encoding="utf-8", errors="replace") as f:
                 said = f.read()
@@ -112,12 +126,12 @@ class Proxy:
     def is_started(self, command):
         with open(self.path + ".out", "wb") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=out, cwd=os.path.dirname(self.path))
-        wait_until(lambda: can_connect(self.http) or self.process.poll() is not None, 20, self.name + " to listen")
+        wait_until(lambda: can_connect(self.http) or self.process.poll() is not None, 60, self.name + " to listen")
         time.sleep(0.3)
         return self.process.poll() is None
 
     def pids(self):
-        return [self.process.pid] + procfs.descendants(self.process.pid)
+        return [self.process.pid] + procfs.descendants(self.process.pid) + [pid for helper in self.helpers for pid in helper.pids()]
 
     def run_seconds(self):
         return sum(procfs.run_nanoseconds(p) for p in self.pids()) / 1e9
@@ -129,6 +143,8 @@ class Proxy:
         return sum(procfs.memory_bytes(p, "Private_Dirty") for p in self.pids())
 
     def stop(self):
+        for helper in self.helpers:
+            helper.stop()
         self.process.send_signal(signal.SIGTERM if self.name != "haproxy" else signal.SIGINT)
         try:
             self.process.wait(10)
@@ -147,28 +163,46 @@ def start_backend(folder):
     return Proxy("backend", nginx_command, "backend.conf", conf, folder, cpu=LOAD_CPUS)
 
 
-def start_nginx(folder, backend, log=False, asks_clients=False, workers=0):
+# How they are started: (folder, port of the backend, what a row wishes: log, asks_clients, workers; under: a tool to run it under).
+
+def start_nginx(folder, backend, log=False, **wishes):
     access = f"{folder}/nginx-access.log combined buffer=64k" if log else "off"
-    return Proxy("nginx", nginx_command, "nginx.conf", NGINX_TOP + NGINX_PROXY, folder, access=access, backend=backend, asks_clients=asks_clients, workers=workers)
+    return Proxy("nginx", nginx_command, "nginx.conf", NGINX_TOP + NGINX_PROXY, folder, access=access, backend=backend, **wishes)
 
 
-def start_haproxy(folder, backend, log=False, asks_clients=False, workers=0):
+def start_haproxy(folder, backend, log=False, **wishes):
     access = "log global" if log else "no log"  # its standard output is a file
-    return Proxy("haproxy", lambda path: ["/usr/sbin/haproxy", "-db", "-f", path], "haproxy.cfg", HAPROXY, folder, access=access, backend=backend,
-                 asks_clients=asks_clients, workers=workers)
+    return Proxy("haproxy", lambda path: ["/usr/sbin/haproxy", "-db", "-f", path], "haproxy.cfg", HAPROXY, folder, access=access, backend=backend, **wishes)
 
 
-def start_floor(folder, backend, log=False, asks_clients=False, workers=0):
+def start_varnish(folder, backend, **wishes):
+    """Varnish that keeps nothing, and Hitch in front of it for TLS."""
+    def varnish(path):
+        with open(path, encoding="ascii") as f:
+            port = f.readline().split()[1]
+        return ["/usr/sbin/varnishd", "-F", "-j", "none", "-f", path, "-a", f"127.0.0.1:{port}", "-n", path + ".work", "-s", "malloc,64m", "-p", "http_gzip_support=off"]
+    proxy = Proxy("varnish", varnish, "varnish.vcl", VARNISH, folder, backend=backend, **wishes)
+    try:
+        hitch = Proxy("hitch", lambda path: ["/usr/sbin/hitch", "--config=" + path], "hitch.conf", HITCH, folder, backend=proxy.http, **wishes)
+    except SystemExit:
+        proxy.stop()
+        raise
+    proxy.helpers.append(hitch)
+    proxy.https = hitch.http
+    return proxy
+
+
+def start_floor(folder, backend, **wishes):
     program = os.path.join(ROOT, "build", "release", "tests", "bench", "bench_floor")
-    return Proxy("floor", lambda path: ["sh", "-c", f"exec {program} $(cat {path})"], "floor.conf", "{http} {backend}", folder,
-                 backend=backend)
+    return Proxy("floor", lambda path: ["sh", "-c", f"exec {program} $(cat {path})"], "floor.conf", "{http} {backend}", folder, backend=backend,
+                 under=wishes.get("under", ()))
 
 
 def start_rsp(program):
     """rsp as this command; {} in it stands for the route file, {workers} for their number."""
-    def start(folder, backend, log=False, asks_clients=False, workers=0):
+    def start(folder, backend, log=False, workers=0, **wishes):
         def command(path):
             return [path if word == "{}" else word.format(workers=workers or 1) for word in program.split()]
         access = f"{folder}/rsp-access.log" if log else "off"
-        return Proxy("rsp", command, "rsp.lua", RSP, folder, access=access, backend=backend, asks_clients=asks_clients, workers=workers)
+        return Proxy("rsp", command, "rsp.lua", RSP, folder, access=access, backend=backend, workers=workers, **wishes)
     return start

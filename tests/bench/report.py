@@ -32,7 +32,7 @@ def summarise(row, measured):
     ratios = {proxy: median_ratio(measured["rsp"], rounds, main) for proxy, rounds in measured.items() if proxy != "rsp"} if "rsp" in measured else {}
     out["times_floor"] = ratios.pop("floor", None)
     out["ratio"] = max((r for r in ratios.values() if r is not None), default=None)
-    if "rsp" in measured and (ratios or row.limit.startswith("=")):
+    if "rsp" in measured and row.limit and (ratios or row.limit.startswith("=")):
         out["reached"] = reaches(row, medians["rsp"][main], out["ratio"])
     out["spread"] = {proxy: [min(r[main] for r in rounds), max(r[main] for r in rounds)] for proxy, rounds in measured.items()}
     return out
@@ -89,7 +89,8 @@ def write_json(results, folder, options):
         "time": now.isoformat(timespec="seconds"),
         "revision": first_line("git", "-C", folder, "rev-parse", "--short", "HEAD"),
         "machine": machine(),
-        "versions": {"nginx": first_line("nginx", "-v"), "haproxy": first_line("haproxy", "-v"), "openssl": first_line("openssl", "version")},
+        "versions": {"nginx": first_line("nginx", "-v"), "haproxy": first_line("haproxy", "-v"), "varnish": first_line("varnishd", "-V"),
+                     "hitch": first_line("hitch", "--version"), "openssl": first_line("openssl", "version")},
         "options": {name: value for name, value in options.items() if name != "rsp"},
         "results": results,
     }

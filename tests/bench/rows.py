@@ -7,20 +7,21 @@ import os
 import subprocess
 import time
 
+import counted
 import generators
 
 
 class Row:
-    def __init__(self, name, text, unit, limit, measure, **options):
+    """limit: what is asked of rsp: a ratio to the better peer, with "=" an absolute figure, or nothing."""
+
+    def __init__(self, name, text, unit, limit, measure, fresh=False, starts_itself=False, floor=False, peers=("nginx", "haproxy"), own_backend=False, rounds_max=1000,
+                 wishes=None, **options):
         self.name, self.text, self.unit, self.limit = name, text, unit, limit
         self.measure, self.options = measure, options
-        self.needs_fresh_start = options.pop("fresh", False)
-        self.logs = options.pop("logs", False)
-        self.asks_clients = options.pop("asks_clients", False)
-        self.has_floor = options.pop("floor", False)
-        self.workers = options.pop("workers", 0)  # 0: one, on a core of its own
-        self.has_own_backend = options.pop("own_backend", False)
-        self.rounds_max = options.pop("rounds_max", 1000)
+        self.needs_fresh_start, self.starts_itself = fresh, starts_itself
+        self.has_own_backend, self.rounds_max = own_backend, rounds_max
+        self.proxies = ("rsp", *peers) + (("floor",) if floor else ())
+        self.wishes = wishes or {}  # how the proxies are started; without "workers": one, on a core of its own
 
 
 def url(proxy, path, tls):
@@ -97,19 +98,38 @@ def routing(program):
     return found
 
 
-# limit: what is asked of rsp: a ratio to the better peer, or with "=" an absolute figure.
+def get(proxy, seconds, tls=False):
+    """On few connections: a handshake takes a tenth of a second under callgrind."""
+    return generators.wrk(url(proxy, "/small", tls), seconds, connections=4)[0]
+
+
+def get_tls(proxy, seconds):
+    return get(proxy, seconds, tls=True)
+
+
+def shake_hands(proxy, seconds):
+    return generators.handshakes(proxy.https, seconds)
+
+
+ALL = ("nginx", "haproxy", "varnish")
 ROWS = [
-    Row("small-plain", "small GET, keep-alive, plain", "us", "0.90", small_get, floor=True),
-    Row("small-tls", "small GET, keep-alive, TLS", "us", "0.92", small_get, tls=True),
-    Row("small-logged", "the same, plain, with an access log into a file", "us", "0.90", small_get, logs=True, fresh=True),
-    Row("workers-1", "small GET, plain, one worker on any core", "us", "0.90", small_get, fresh=True, workers=1),
-    Row("workers-2", "small GET, plain, two workers", "us", "0.90", small_get, fresh=True, workers=2),
-    Row("handshakes", "full TLS handshakes (P-256) and an answer", "us", "1.00", handshake),
-    Row("client-certs", "the same with client certificates (one intermediate)", "us", "1.10", handshake, fresh=True, asks_clients=True, has_certificate=True),
-    Row("body-plain", "1 GB body, plain", "s/GB", "0.45", body),
-    Row("body-tls", "1 GB body, TLS", "s/GB", "0.95", body, tls=True),
+    Row("small-plain", "small GET, keep-alive, plain", "us", "0.90", small_get, floor=True, peers=ALL),
+    Row("small-tls", "small GET, keep-alive, TLS", "us", "0.92", small_get, tls=True, peers=ALL),
+    Row("small-logged", "the same, plain, with an access log into a file", "us", "0.90", small_get, fresh=True, wishes={"log": True}),
+    Row("workers-1", "small GET, plain, one worker on any core", "us", "0.90", small_get, fresh=True, wishes={"workers": 1}),
+    Row("workers-2", "small GET, plain, two workers", "us", "0.90", small_get, fresh=True, wishes={"workers": 2}),
+    Row("handshakes", "full TLS handshakes (P-256) and an answer", "us", "1.00", handshake, peers=ALL),
+    Row("client-certs", "the same with client certificates (one intermediate)", "us", "1.10", handshake, fresh=True, wishes={"asks_clients": True}, has_certificate=True),
+    Row("body-plain", "1 GB body, plain", "s/GB", "0.45", body, peers=ALL),
+    Row("body-tls", "1 GB body, TLS", "s/GB", "0.95", body, tls=True, peers=ALL),
     Row("idle-plain", "memory of an idle connection, plain", "KiB", "=1.5", idle_memory, fresh=True, rounds_max=5),
     Row("idle-tls", "memory of an idle connection, TLS", "KiB", "=13", idle_memory, tls=True, fresh=True, rounds_max=5),
     Row("open-10000", "CPU per request with 10,000 open connections, times", "x", "=1.1", open_connections, fresh=True, rounds_max=5),
     Row("latency", "p99 at 70 % of the saturating rate", "us", "0.90", latency, fresh=True, own_backend=True),
+    Row("calls-plain", "system calls of a small GET, plain", "without waiting", "", counted.system_calls, floor=True, rounds_max=1, starts_itself=True, work=get),
+    Row("calls-tls", "system calls of a small GET, TLS", "without waiting", "", counted.system_calls, rounds_max=1, starts_itself=True, work=get_tls),
+    Row("instructions-plain", "instructions of a small GET, plain", "user mode", "", counted.instructions, floor=True, rounds_max=1, starts_itself=True, work=get),
+    Row("instructions-tls", "instructions of a small GET, TLS", "user mode", "", counted.instructions, rounds_max=1, starts_itself=True, work=get_tls),
+    Row("instructions-handshake", "instructions of a handshake and an answer", "user mode", "", counted.instructions, rounds_max=1, starts_itself=True,
+        work=shake_hands),
 ]
