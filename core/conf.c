@@ -143,6 +143,11 @@ static void say_unknown(struct conf *c, const struct conf_spot *at, const struct
         conf_error_of_key(c, at, key, "unknown key '%s': %s", key, t->instead);
         return;
     }
+    const char *hint = conf_hint(c, key);
+    if (hint) {
+        conf_error_of_key(c, at, key, "unknown key '%s': %s", key, hint);
+        return;
+    }
     for (size_t i = 0; i < t->count; i++)
         if (t->fields[i].type != CONF_NOT_YET) suggest_try(&suggestion, t->fields[i].name);
     conf_error_of_key(c, at, key, "unknown key '%s'%s", key, suggest_text(&suggestion, buf));

@@ -10,6 +10,7 @@
 #include "core/address.h"
 #include "core/arena.h"
 #include "core/slice.h"
+#include "core/suggest.h"
 #include "core/text.h"
 
 // Reading settings out of Lua tables into C structs by tables of fields, one row per setting, and collecting every
@@ -20,9 +21,11 @@ struct lua_State;
 // ---- One reading: its sources and its errors. What is read lives in the arena.
 
 struct conf;
-struct conf *conf_new(struct arena *a); // the arena is borrowed
+// The arena is borrowed; what `hint` knows of an unknown key is said instead of the nearest one.
+struct conf *conf_new(struct arena *a, hint_fn *hint);
 void conf_free(struct conf *c);
 struct arena *conf_arena(struct conf *c);
+const char *conf_hint(const struct conf *c, const char *name); // what `hint` says
 
 // The text of a file, for quoting its lines; borrowed until conf_free(). Returns the name to use as spot.file: it
 // lives in the arena, and equal names give the same pointer.

@@ -31,6 +31,7 @@ struct conf {
     size_t source_count, source_room, last_source;
     struct problem problems[CONF_ERRORS_MAX];
     size_t problem_count;
+    hint_fn *hint;
 };
 
 struct key_lines {
@@ -53,10 +54,11 @@ static void print_label(struct text *out, const struct conf_spot *at);
 static void print_line(struct conf *c, const struct problem *p, struct text *out);
 static int compare_problems(const void *a, const void *b);
 
-struct conf *conf_new(struct arena *a) {
+struct conf *conf_new(struct arena *a, hint_fn *hint) {
     struct conf *c = calloc(1, sizeof *c);
     CHECK(c);
     c->arena = a;
+    c->hint = hint;
     c->lines = arena_new(4096, LINES_MAX_BYTES);
     return c;
 }
@@ -67,6 +69,10 @@ void conf_free(struct conf *c) {
     free(c->sources);
     arena_free(c->lines);
     free(c);
+}
+
+const char *conf_hint(const struct conf *c, const char *name) {
+    return c->hint(name);
 }
 
 struct arena *conf_arena(struct conf *c) {

@@ -23,6 +23,7 @@ struct script {
     uint64_t steps_left;
     bool is_sealed;
     int names, env; // references
+    hint_fn *hint;  // NULL: none
     lua_State *threads[THREADS_MAX];
     int thread_refs[THREADS_MAX];
     int thread_count;
@@ -98,6 +99,10 @@ void script_set_name(struct script *s, const char *name) {
     lua_insert(s->L, -2);
     lua_rawset(s->L, -3);
     lua_pop(s->L, 1);
+}
+
+void script_set_hint(struct script *s, hint_fn *hint) {
+    s->hint = hint;
 }
 
 void script_on_assign(struct script *s, script_fn *on_assign) {
@@ -222,6 +227,9 @@ static int on_unknown_name(lua_State *L) {
     if (lua_type(L, 2) != LUA_TSTRING) return 0;
     struct suggestion suggestion = {.wrong = lua_tostring(L, 2)};
     char buf[SUGGEST_MAX];
+    hint_fn *hint = script_of(L)->hint;
+    const char *text = hint ? hint(suggestion.wrong) : NULL;
+    if (text) return luaL_error(L, "unknown name '%s': %s", suggestion.wrong, text);
     lua_pushnil(L);
     while (lua_next(L, 1)) {
         lua_pop(L, 1);

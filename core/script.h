@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "core/slice.h"
+#include "core/suggest.h"
 #include "core/text.h"
 
 // The host of Lua code: one state with a strict environment and budgets. Reading an unknown name or assigning a global is
@@ -36,6 +37,8 @@ void script_set_name(struct script *s, const char *name);
 // Assignments to globals go to this C function (name, value); without one they are errors. `closes` an error of its own.
 typedef int script_fn(struct lua_State *L);
 void script_on_assign(struct script *s, script_fn *on_assign);
+// What it knows of an unknown name is said instead of the nearest one.
+void script_set_hint(struct script *s, hint_fn *hint);
 // Where and why Lua code failed. The text is initialised by the callee, freed by the caller (also on success).
 struct script_failure {
     struct text message;

@@ -5,6 +5,9 @@
 
 #include "core/slice.h"
 
+// What to say of a name that is not ours but well known: static text, or NULL.
+typedef const char *hint_fn(const char *name);
+
 // The nearest of some names to one that was mistyped: set `wrong`, try all names, print. Names are borrowed.
 struct suggestion {
     const char *wrong;

@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "core/hostname.h"
 #include "core/suggest.h"
+#include "routing/foreign.h"
 #include "routing/loader.h"
 #include "routing/lua_route.h"
 #include "routing/settings.h"
@@ -55,9 +56,11 @@ struct config *config_load_within(struct files *files, const char *name, struct 
                                   struct text *errors, struct pointers *tests,
                                   const struct script_limits *limits) {
     struct arena *a = arena_new(4096, ARENA_MAX_BYTES);
-    struct loader l = {.arena = a, .files = files, .conf = conf_new(a), .tests = tests};
+    struct loader l = {
+        .arena = a, .files = files, .conf = conf_new(a, foreign_hint), .tests = tests};
     text_init(&l.open_name, OPEN_NAME_MAX);
     l.script = script_new(limits);
+    script_set_hint(l.script, foreign_hint);
     l.config = arena_zalloc(a, sizeof *l.config);
     l.config->router = arena_zalloc(a, sizeof *l.config->router);
     l.config->router->arena = a;
@@ -209,6 +212,11 @@ static int on_assign(lua_State *L) {
 static void refuse_global(struct loader *l, const struct conf_spot *at, const char *name) {
     struct suggestion suggestion = {.wrong = name};
     char buf[SUGGEST_MAX];
+    const char *hint = foreign_hint(name);
+    if (hint) {
+        conf_error(l->conf, at, "unknown setting '%s': %s", name, hint);
+        return;
+    }
     for (size_t i = 0; i < GLOBAL_SETTINGS.count; i++)
         suggest_try(&suggestion, GLOBAL_SETTINGS.fields[i].name);
     conf_error(l->conf, at, "global '%s' is assigned; write 'local %s = ...'%s", name, name,
