@@ -38,8 +38,8 @@ typedef void redis_reply_fn(void *arg, const struct redisReply *reply);
 // False: it is not up, or too many commands wait; on_reply is not called.
 bool redis_ask(struct redis *r, const struct slice *words, size_t count, redis_reply_fn *on_reply,
                void *arg);
-#define REDIS_WAITING_MAX 20000 // commands
-#define REDIS_WORDS_MAX   70000 // of a command
+#define REDIS_WAITING_MAX 20000  // commands
+#define REDIS_WORDS_MAX   100000 // of a command
 
 // What a reply is; one of the wrong kind is an empty text, 0 or no elements.
 bool redis_reply_is_error(const struct redisReply *reply); // also NULL; the text says which

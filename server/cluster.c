@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "core/check.h"
 #include "core/clock.h"
@@ -13,7 +14,7 @@
 #include "server/cluster_parts.h"
 #include "server/pools.h"
 
-enum { ANSWER_MS = 3000, SYNC_MS = 60000, LIST_MS = 2000, EXPIRY_MS = 1000 };
+enum { ANSWER_MS = 3000, SYNC_MS = 60000, LIST_MS = 2000, EXPIRY_MS = 1000, AGAIN_MS = 1000 };
 
 static bool is_same_text(const char *a, const char *b);
 static void on_edit(void *arg);
@@ -32,7 +33,7 @@ static void compare_all(void *arg);
 struct cluster *cluster_new(struct loop *loop, struct pools *pools) {
     struct cluster *c = calloc(1, sizeof *c);
     CHECK(c);
-    *c = (struct cluster){.loop = loop, .pools = pools};
+    *c = (struct cluster){.loop = loop, .pools = pools, .id = cluster_new_number()};
     timer_init(&c->sync, loop, sync_all, c);
     task_init(&c->compare, compare_all, c);
     pools_watch(pools, on_edit, c);
@@ -48,6 +49,12 @@ void cluster_free(struct cluster *c) {
     loop_remove_task(c->loop, &c->compare);
     timer_fini(&c->sync);
     free(c);
+}
+
+uint64_t cluster_new_number(void) {
+    uint64_t number = 0;
+    while (number == 0) CHECK(getrandom(&number, sizeof number, 0) == sizeof number);
+    return number;
 }
 
 void cluster_follow(struct cluster *c, const struct config *config) {
@@ -197,6 +204,7 @@ void cluster_set_sync(struct cluster *c) {
     for (size_t i = 0; i < c->count; i++) {
         const struct shared_pool *p = c->at[i];
         if (p->pool && p->pool->hipache && wait_ms > LIST_MS) wait_ms = LIST_MS;
+        if (p->is_refused) wait_ms = AGAIN_MS;
         for (size_t k = 0; k < p->base.count; k++)
             if (p->base.at[k].until_s != 0) wait_ms = EXPIRY_MS;
     }

@@ -15,10 +15,13 @@
 //   PREFIX revision:NAME  a number that grows with every edit of the pool
 //   PREFIX changes        a channel: "REVISION NAME" for every edit
 //
+//   PREFIX life:NAME, begun:NAME, token:NAME:ID    of rsp alone (server/cluster_parts.h)
+//
 //   frontend:HOST         a list of hipache's, of pools that say so: it is read every two seconds and never written
 //
 // Other programs may edit too, if they do the first three. Everything is read anew when the connection comes up and every 60 s. A server that
-// has lost a pool, or has an older one than was seen before, gets what this rsp has: nothing that was removed comes back.
+// has lost a pool, or has an older one than was seen before, gets what the one of all rsp has that knows most: no edit is lost, and nothing
+// that was removed comes back.
 struct cluster;
 
 struct cluster *cluster_new(struct loop *loop, struct pools *pools);

@@ -9,44 +9,37 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/log.h"
-#include "server/cluster_parts.h"
+#include "server/shared_script.h"
 #include "server/shares_apply.h"
 
 // One pool of a cluster: what the server has of it is read, agreed on, written, and then put in force.
 
 enum { WHY_BYTES_MAX = 4096 };
 
-static const char READ_SCRIPT[] =
-    "return {redis.call('GET', KEYS[1]), redis.call('HGETALL', KEYS[2])}";
-// Only onto what was read: else somebody else was quicker, and his edit is to be read first (0). A revision never falls behind one that was
-// seen, even on a server that has lost it.
-static const char WRITE_SCRIPT[] =
-    "if tonumber(redis.call('GET', KEYS[1]) or '0') ~= tonumber(ARGV[3]) then return 0 end "
-    "for i = 5, #ARGV, 2 do "
-    "if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[2], ARGV[i]) "
-    "else redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end end "
-    "local r = redis.call('INCR', KEYS[1]) "
-    "if r <= tonumber(ARGV[4]) then r = ARGV[4] + 1; redis.call('SET', KEYS[1], r) end "
-    "redis.call('PUBLISH', ARGV[1], r .. ' ' .. ARGV[2]) "
-    "return r";
+// How what the server has goes together with what we know of it (server/cluster_parts.h has the rules).
+enum line {
+    LINE_GOES_ON, // it has all that we know
+    LINE_LOST,    // it has nothing, or less than we know
+    LINE_ANEW,    // it had nothing, and another program has begun
+    LINE_PARTED,  // it had nothing and got it from one who knew less than we do
+};
 
-static bool ask_for_hash(struct shared_pool *p);
 static void on_hash(void *arg, const struct redisReply *reply);
 static bool is_answer(struct shared_pool *p, const struct redisReply *reply);
-static bool is_of_before(struct shared_pool *p, const struct redisReply *revision, bool is_empty);
-static void read_shares(const struct shared_pool *p, const struct redisReply *hash,
-                        struct shares *out);
-static void leave_out(const struct shared_pool *p, struct text *why);
-static void agree(struct shared_pool *p, const struct shares *theirs, bool is_lost);
+static void settle_doubt(struct shared_pool *p, const struct shared_answer *answer);
+static enum line line_of(const struct shared_pool *p, const struct shared_answer *answer);
+static void agree(struct shared_pool *p, const struct shared_answer *answer);
 static void take_mine(struct shared_pool *p);
-static void write_result(struct shared_pool *p, const struct shares *theirs, bool is_lost);
+static void merge_lines(const struct shared_pool *p, const struct shares *parted_at,
+                        const struct shares *theirs, struct shares *out);
+static void write_result(struct shared_pool *p, const struct shared_answer *answer, enum line line);
 static void on_written(void *arg, const struct redisReply *reply);
+static void be_agreed(struct shared_pool *p);
 static void put_in_force(struct shared_pool *p, const struct shares *agreed);
 static void end_question(struct shared_pool *p);
 static bool ask_for_list(struct shared_pool *p);
 static void on_list(void *arg, const struct redisReply *reply);
 static void follow_list(struct shared_pool *p, const struct shares *theirs);
-static char *key_of(const struct shared_pool *p, const char *kind);
 
 struct shared_pool *shared_pool_new(struct cluster *c, const char *name) {
     struct shared_pool *p = calloc(1, sizeof *p);
@@ -63,10 +56,12 @@ void shared_pool_free(struct shared_pool *p) {
 }
 
 void shared_pool_forget(struct shared_pool *p) {
-    p->is_busy = p->is_due = false;
+    p->is_busy = p->is_due = p->is_refused = false;
     p->state = SHARED_UNKNOWN;
-    p->revision = 0;
+    p->known_at = (struct shared_point){0};
+    p->doubt = 0;
     shares_free(&p->base);
+    shares_free(&p->known);
     shares_free(&p->result);
     shares_free(&p->mine);
 }
@@ -75,7 +70,9 @@ void shared_pool_follow(struct shared_pool *p, const struct pool *pool) {
     p->pool = pool;
     if (p->state != SHARED_UNKNOWN) return;
     shares_free(&p->base);
+    shares_free(&p->known);
     shares_of_pool(p->cluster->pools, pool, &p->base);
+    shares_of_pool(p->cluster->pools, pool, &p->known);
     p->state = SHARED_JOINS;
 }
 
@@ -87,26 +84,17 @@ void shared_pool_ask(struct shared_pool *p) {
     if (!p->pool) return;
     p->is_due = p->is_busy || !redis_is_up(p->cluster->asks);
     if (p->is_due) return;
-    p->is_busy = p->pool->hipache ? ask_for_list(p) : ask_for_hash(p);
-}
-
-static bool ask_for_hash(struct shared_pool *p) {
-    char *revision = key_of(p, "revision:"), *hash = key_of(p, "pool:");
-    const struct slice words[] = {SLICE("EVAL"), SLICE(READ_SCRIPT), SLICE("2"), slice_of(revision),
-                                  slice_of(hash)};
-    bool is_asked = redis_ask(p->cluster->asks, words, sizeof words / sizeof *words, on_hash, p);
-    free(revision);
-    free(hash);
-    return is_asked;
+    p->is_busy = p->pool->hipache ? ask_for_list(p) : shared_script_read(p, on_hash);
 }
 
 static void on_hash(void *arg, const struct redisReply *reply) {
     struct shared_pool *p = arg;
-    struct shares theirs = {0};
+    struct shared_answer answer = {0};
     if (!is_answer(p, reply)) return;
-    read_shares(p, redis_reply_at(reply, 1), &theirs);
-    agree(p, &theirs, is_of_before(p, redis_reply_at(reply, 0), theirs.count == 0));
-    shares_free(&theirs);
+    shared_answer_take(p, reply, &answer);
+    settle_doubt(p, &answer);
+    agree(p, &answer);
+    shared_answer_free(&answer);
 }
 
 // False: there is nothing to be had, and the question has ended.
@@ -120,47 +108,37 @@ static bool is_answer(struct shared_pool *p, const struct redisReply *reply) {
     return false;
 }
 
-// The server has lost what it had: it is empty, or has older data than we have seen. Members without a revision, where we have never seen
-// one, are those of another program that is about to write it.
-static bool is_of_before(struct shared_pool *p, const struct redisReply *revision, bool is_empty) {
-    uint64_t number = 0;
-    if (!slice_to_u64(redis_reply_text(revision), &number)) number = 0;
-    p->read_revision = (int64_t)number;
-    if ((number == 0 && is_empty) || (int64_t)number < p->revision) return true;
-    p->revision = (int64_t)number;
-    return false;
+// A write whose reply was lost: that it was carried out is seen by its token; if it was not, it never will be.
+static void settle_doubt(struct shared_pool *p, const struct shared_answer *answer) {
+    bool is_done = p->doubt != 0 && p->doubt == answer->doubt;
+    p->doubt = 0;
+    if (is_done) be_agreed(p);
 }
 
-static void read_shares(const struct shared_pool *p, const struct redisReply *hash,
-                        struct shares *out) {
-    for (size_t i = 0; i + 1 < redis_reply_count(hash); i += 2) {
-        struct share share;
-        struct text why;
-        text_init(&why, WHY_BYTES_MAX);
-        if (share_read(redis_reply_text(redis_reply_at(hash, i)),
-                       redis_reply_text(redis_reply_at(hash, i + 1)), &share, &why)) {
-            shares_add(out, &share);
-            free(share.address);
-        } else {
-            leave_out(p, &why);
-        }
-        text_fini(&why);
-    }
-    shares_sort(out);
-}
-
-static void leave_out(const struct shared_pool *p, struct text *why) {
-    log_repeated(LOG_LEVEL_WARN, "cluster member",
-                 "cluster: pool \"%s\": a member was left out: %s", p->name, text_string(why));
+static enum line line_of(const struct shared_pool *p, const struct shared_answer *answer) {
+    bool is_empty = answer->at.revision == 0 && answer->theirs.count == 0;
+    if (is_empty) return LINE_LOST;
+    if (p->state == SHARED_JOINS) return LINE_GOES_ON;
+    if (answer->at.life == p->known_at.life)
+        return answer->at.revision < p->known_at.revision ? LINE_LOST : LINE_GOES_ON;
+    if (answer->at.life == 0) return LINE_ANEW;
+    return answer->is_parted ? LINE_PARTED : LINE_GOES_ON;
 }
 
 // Who joins takes what is there; what he had when he came may have been removed meanwhile by others. Only an empty server gets it.
-static void agree(struct shared_pool *p, const struct shares *theirs, bool is_lost) {
-    struct shares nothing = {0};
+static void agree(struct shared_pool *p, const struct shared_answer *answer) {
+    static const struct shares nothing;
+    enum line line = line_of(p, answer);
     take_mine(p);
-    const struct shares *base = is_lost && p->state == SHARED_JOINS ? &nothing : &p->base;
-    shares_merge(base, &p->mine, is_lost ? base : theirs, (int64_t)time(NULL), &p->result);
-    write_result(p, theirs, is_lost);
+    switch (line) {
+    case LINE_GOES_ON:
+        shares_merge(&p->base, &p->mine, &answer->theirs, (int64_t)time(NULL), &p->result);
+        break;
+    case LINE_LOST: merge_lines(p, &answer->theirs, &answer->theirs, &p->result); break;
+    case LINE_ANEW: merge_lines(p, &nothing, &answer->theirs, &p->result); break;
+    case LINE_PARTED: merge_lines(p, &answer->begun, &answer->theirs, &p->result); break;
+    }
+    write_result(p, answer, line);
 }
 
 static void take_mine(struct shared_pool *p) {
@@ -170,76 +148,62 @@ static void take_mine(struct shared_pool *p) {
     p->digest = shares_digest(p->cluster->pools, p->pool);
 }
 
-// The words of a command in the making: two for each member that differs, and those are at most the ones there and ours.
-_Static_assert(2 * 2 * TABLE_LIST_MAX + 16 <= REDIS_WORDS_MAX,
-               "an edit of a whole list is one command");
-struct words {
-    struct slice *at;
-    size_t count;
-    struct text memory; // of the JSON
-};
-
-static void add_word(void *arg, const char *address, const struct share *was,
-                     const struct share *is) {
-    struct words *w = arg;
-    (void)was;
-    CHECK(w->count + 2 <= REDIS_WORDS_MAX);
-    w->at[w->count++] = slice_of(address);
-    size_t begin = w->memory.len;
-    if (is) share_write(is, &w->memory);
-    // the memory may move: for now only how long it is
-    w->at[w->count++] = (struct slice){NULL, w->memory.len - begin};
+// Two lines of edits that were one until `parted_at`: what we know with our own edits, and theirs.
+static void merge_lines(const struct shared_pool *p, const struct shares *parted_at,
+                        const struct shares *theirs, struct shares *out) {
+    struct shares ours = {0};
+    int64_t now_s = (int64_t)time(NULL);
+    shares_merge(&p->base, &p->mine, &p->known, now_s, &ours);
+    shares_merge(parted_at, &ours, theirs, now_s, out);
+    shares_free(&ours);
 }
 
 // A server that has lost the pool gets its revision again even where it has no members: the others are to see that this was agreed.
-static void write_result(struct shared_pool *p, const struct shares *theirs, bool is_lost) {
-    struct cluster *c = p->cluster;
-    char *revision = key_of(p, "revision:"), *hash = key_of(p, "pool:"), read[24], floor[24];
-    struct words w = {.at = calloc(REDIS_WORDS_MAX, sizeof *w.at)};
-    CHECK(w.at);
-    text_init(&w.memory, 16u << 20);
-    snprintf(read, sizeof read, "%lld", (long long)p->read_revision);
-    snprintf(floor, sizeof floor, "%lld", (long long)p->revision);
-    const struct slice first[] = {SLICE("EVAL"),      SLICE(WRITE_SCRIPT), SLICE("2"),
-                                  slice_of(revision), slice_of(hash),      slice_of(c->channel),
-                                  slice_of(p->name),  slice_of(read),      slice_of(floor)};
-    w.count = sizeof first / sizeof *first;
-    memcpy(w.at, first, sizeof first);
-    shares_each_difference(theirs, &p->result, add_word, &w);
-    size_t used = 0;
-    for (size_t i = sizeof first / sizeof *first + 1; i < w.count; i += 2) {
-        w.at[i].at = w.memory.at + used;
-        used += w.at[i].len;
+static void write_result(struct shared_pool *p, const struct shared_answer *answer,
+                         enum line line) {
+    uint64_t known = p->known_at.revision, read = answer->at.revision;
+    bool is_new = line == LINE_LOST || line == LINE_ANEW;
+    p->next_at = answer->at;
+    if (!is_new && shares_are_same(&answer->theirs, &p->result)) {
+        be_agreed(p);
+        end_question(p);
+        return;
     }
-    bool has_any = is_lost || w.count > sizeof first / sizeof *first;
-    bool is_asked = has_any && redis_ask(c->asks, w.at, w.count, on_written, p);
-    text_fini(&w.memory);
-    free(w.at);
-    free(revision);
-    free(hash);
-    if (has_any && !is_asked) end_question(p); // the base stays: it is still to be written
-    if (!has_any) on_written(p, NULL);
+    p->next_at.revision = 1 + (known > read ? known : read);
+    if (is_new) p->next_at.life = cluster_new_number();
+    if (shared_script_write(p, answer, line != LINE_GOES_ON, on_written)) return;
+    p->doubt = 0;
+    end_question(p); // the base stays: it is still to be written
 }
 
-// Also called when there was nothing to write. Only what is with the server is the base of the next agreement.
+// Only what is with the server is the base of the next agreement. Without a reply that is not known: settle_doubt().
 static void on_written(void *arg, const struct redisReply *reply) {
     struct shared_pool *p = arg;
-    struct cluster *c = p->cluster;
-    bool is_failed = reply ? redis_reply_is_error(reply) : !redis_is_up(c->asks);
+    bool is_done = redis_reply_integer(reply) == 1;
     if (!p->pool) {
-        p->state = SHARED_UNKNOWN; // the route file has it no more
-    } else if (is_failed) {
+        shared_pool_forget(p); // the route file has it no more
+    } else if (redis_reply_is_error(reply)) {
         if (reply)
             log_repeated(LOG_LEVEL_ERROR, "cluster write", "cluster: pool \"%s\": %.*s", p->name,
                          SLICE_ARGS(redis_reply_text(reply)));
-        p->is_due = true;
-    } else if (reply && redis_reply_integer(reply) == 0) {
-        p->is_due = true; // somebody was quicker
+        p->is_refused = reply != NULL;
+        cluster_set_sync(p->cluster);
     } else {
-        if (reply) p->revision = redis_reply_integer(reply);
-        put_in_force(p, &p->result);
+        p->doubt = 0;
+        if (is_done) be_agreed(p);
+        if (!is_done) p->is_due = true; // somebody was quicker
     }
     end_question(p);
+}
+
+// On `result`, which is with the server as `next_at`.
+static void be_agreed(struct shared_pool *p) {
+    p->is_refused = false;
+    p->known_at = p->next_at;
+    put_in_force(p, &p->result);
+    shares_free(&p->known);
+    p->known = p->result;
+    p->result = (struct shares){0};
 }
 
 // An edit that came while we were writing stays, and is compared in turn. What could not be put in force here (the disk is full, or the
@@ -269,6 +233,11 @@ static void put_in_force(struct shared_pool *p, const struct shares *agreed) {
 static void end_question(struct shared_pool *p) {
     p->is_busy = false;
     if (p->is_due && redis_is_up(p->cluster->asks)) shared_pool_ask(p);
+}
+
+void shared_pool_leave_out(const struct shared_pool *p, struct text *why) {
+    log_repeated(LOG_LEVEL_WARN, "cluster member",
+                 "cluster: pool \"%s\": a member was left out: %s", p->name, text_string(why));
 }
 
 void shared_pool_expire(struct shared_pool *p) {
@@ -310,7 +279,7 @@ static void on_list(void *arg, const struct redisReply *reply) {
         struct text why;
         text_init(&why, WHY_BYTES_MAX);
         if (!shares_put_hipache(&theirs, redis_reply_text(redis_reply_at(reply, i)), &why))
-            leave_out(p, &why);
+            shared_pool_leave_out(p, &why);
         text_fini(&why);
     }
     follow_list(p, &theirs);
@@ -323,10 +292,4 @@ static void follow_list(struct shared_pool *p, const struct shares *theirs) {
     take_mine(p);
     shares_merge(&p->base, &p->mine, theirs, (int64_t)time(NULL), &p->result);
     put_in_force(p, theirs);
-}
-
-static char *key_of(const struct shared_pool *p, const char *kind) {
-    char *key;
-    CHECK(asprintf(&key, "%s%s%s", p->cluster->prefix, kind, p->name) >= 0);
-    return key;
 }

@@ -105,6 +105,13 @@ bool share_is_same(const struct share *a, const struct share *b) {
            memcmp(&a->settings, &b->settings, sizeof a->settings) == 0;
 }
 
+bool shares_are_same(const struct shares *a, const struct shares *b) {
+    for (size_t i = 0; i < a->count && i < b->count; i++)
+        if (strcmp(a->at[i].address, b->at[i].address) != 0 || !share_is_same(&a->at[i], &b->at[i]))
+            return false;
+    return a->count == b->count;
+}
+
 void shares_merge(const struct shares *base, const struct shares *mine, const struct shares *theirs,
                   int64_t now_s, struct shares *out) {
     const struct shares *lists[] = {base, mine, theirs};

@@ -35,6 +35,7 @@ void shares_of_list(const struct table *t, const struct table_entry *entries, si
                     struct shares *out);
 // Is it the same to those who choose? NULL: it is not there.
 bool share_is_same(const struct share *a, const struct share *b);
+bool shares_are_same(const struct shares *a, const struct shares *b);
 
 // Three-way: what has changed from `base` (what all had when they last agreed) to `mine` is done to `theirs`. What is due at `now_s` is
 // left out of theirs. Of one member that both have changed, mine wins: the order of writing decides.
