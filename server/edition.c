@@ -32,6 +32,7 @@ static bool has_user(const struct config *c, struct text *errors);
 static bool group_of(const struct listen_conf *l, gid_t *gid, struct text *errors);
 static void permit(const char *path, mode_t mode, gid_t gid);
 static void remove_path(const struct address *a);
+static void close_sockets(struct edition *e, const struct edition *kept);
 static bool has_address(const struct edition *e, const struct address *a);
 static void close_fd(int fd);
 
@@ -222,12 +223,28 @@ bool edition_send(const struct edition *e, struct channel *to, bool is_control) 
 
 // --- the end ---
 
+void edition_stop_listening(struct edition *e) {
+    close_sockets(e, NULL);
+}
+
 void edition_free(struct edition *e, const struct edition *kept) {
     if (!e) return;
+    close_sockets(e, kept);
+    free(e->listen_fds);
+    state_folder_close(&e->state);
+    close_fd(e->packed_fd);
+    close_fd(e->access_fd);
+    close_fd(e->error_fd);
+    generation_unref(e->generation);
+    free(e);
+}
+
+static void close_sockets(struct edition *e, const struct edition *kept) {
     const struct config *c = e->generation->config;
     for (size_t i = 0; e->listen_fds && i < c->listen_count; i++) {
         if (e->listen_fds[i] < 0) continue;
         close(e->listen_fds[i]);
+        e->listen_fds[i] = -1;
         if (!kept || !has_address(kept, &c->listens[i].address))
             remove_path(&c->listens[i].address);
     }
@@ -235,15 +252,10 @@ void edition_free(struct edition *e, const struct edition *kept) {
         kept && kept->admin_path && e->admin_path && strcmp(kept->admin_path, e->admin_path) == 0;
     if (e->admin_path && !admin_stays) unlink(e->admin_path);
     free(e->admin_path);
-    free(e->listen_fds);
+    e->admin_path = NULL;
     close_fd(e->admin_fd);
     close_fd(e->remote_fd);
-    state_folder_close(&e->state);
-    close_fd(e->packed_fd);
-    close_fd(e->access_fd);
-    close_fd(e->error_fd);
-    generation_unref(e->generation);
-    free(e);
+    e->admin_fd = e->remote_fd = -1;
 }
 
 static bool has_address(const struct edition *e, const struct address *a) {

@@ -40,6 +40,9 @@ enum edition_result edition_check(const struct generation *g, struct text *error
 // Lets in on the unix sockets whom the route file lets in; until then only the starting user may connect. Says in the log
 // where that fails.
 void edition_permit(const struct edition *e);
+// Nothing is accepted on its sockets any more: who connects is refused at once instead of waiting for nobody. For the end of the program,
+// when all other processes have let go of them too; paths of unix sockets are removed.
+void edition_stop_listening(struct edition *e);
 // Closes what is its own; paths of unix sockets that `kept` (may be NULL) does not use are removed.
 void edition_free(struct edition *e, const struct edition *kept);
 

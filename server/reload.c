@@ -152,6 +152,7 @@ void reload_stop(struct reload *r) {
         finish(r, EXIT_FAILED);
     }
     edition_free(trial_take(r->trial), r->edition);
+    if (r->edition) edition_stop_listening(r->edition);
     enter(r, RELOAD_STOPPED);
 }
 

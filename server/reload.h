@@ -39,5 +39,5 @@ void reload_ask(struct reload *r, unsigned request, unsigned trial_ms);
 void reload_confirm(struct reload *r, unsigned request);
 void reload_reopen_logs(struct reload *r);
 struct roster *reload_roster(struct reload *r);
-// Ends what is going on; asking has no effect from now on.
+// Ends what is going on, and listening; asking has no effect from now on.
 void reload_stop(struct reload *r);

@@ -242,6 +242,8 @@ static void drain(struct role *r, unsigned ms) {
     r->is_draining = true;
     acceptors_free(r->acceptors);
     r->acceptors = NULL;
+    delivery_free(r->next); // has listening sockets, too
+    r->next = NULL;
     service_drain(r->service, ms, on_drained, r);
 }
 

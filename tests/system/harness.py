@@ -17,6 +17,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -214,6 +215,10 @@ class SystemTest(unittest.TestCase):
         backend = Backend(handler, **options)
         self.addCleanup(backend.stop)
         return backend
+
+    def note(self, text):
+        """A figure that this test has measured, for who reads its output (ctest -V)."""
+        print(f"    {self.id().partition('.')[2]}: {text}", file=sys.stderr, flush=True)
 
     def site(self, backend, **options):
         """The route file that sends everything to this backend. Options become settings of the site."""

@@ -6,14 +6,16 @@
 import os
 import re
 import signal
+import socket
 import ssl
 import time
 
 import certificates
 from backends import always, answer
-from harness import SystemTest, main, wait_until
+from content import MIB, blocks, digest
+from harness import SystemTest, can_connect, main, wait_until
 from load import Load
-from wire import Client, get
+from wire import Client, client_tls, get, request
 
 
 class Reload(SystemTest):
@@ -28,8 +30,36 @@ class Reload(SystemTest):
                 rsp.write_routes(self.site(self.new if i % 2 == 0 else self.old))
                 status, out = rsp.reload()
                 self.assertEqual(status, 0, out)
+        self.note(f"{plain.answers} requests in clear and {tls.answers} over TLS during 100 reloads, {len(plain.errors + tls.errors)} failed")
         self.assertEqual(plain.errors + tls.errors, [])
         self.assertGreater(plain.answers, 500)
+
+    def test_a_long_download_goes_on_across_reloads_and_a_stop(self):
+        size = 24 * MIB
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size
+
+        def large(conn):
+            conn.read_request()
+            conn.send(head)
+            for piece in blocks(size):
+                conn.send(piece)
+
+        for tls in (None, "localhost"):
+            with self.subTest(tls=tls):
+                rsp = self.rsp(self.site(self.backend(large)), tls=True)
+                with Client(rsp.https if tls else rsp.http, tls=tls, receive_buffer=65536) as client:
+                    client.send(request())
+                    pieces = client.body_pieces(client.read_head())
+                    got = [next(pieces)]
+                    for _ in range(3):
+                        self.assertEqual(rsp.reload()[0], 0)
+                        got.append(next(pieces))
+                    rsp.signal(signal.SIGTERM)
+                    wait_until(lambda: not can_connect(rsp.http), 10, "closed listeners")
+                    got += list(pieces)
+                self.assertEqual(digest(got), digest(blocks(size)))
+                wait_until(rsp.has_ended, 10, "the end")
+                self.note(f"{size // MIB} MiB arrived whole, {len(got[0]) >> 10} KiB of them before three reloads and SIGTERM")
 
     def test_after_a_reload_the_new_route_file_holds(self):
         rsp = self.start()
@@ -99,6 +129,27 @@ class Certificates(SystemTest):
         rsp = self.start()
         self.assertNotEqual(self.served(rsp, "a.example"), self.served(rsp, "b.example"))
 
+    def test_rsa_and_ecdsa_stand_side_by_side_and_each_client_gets_the_one_it_takes(self):
+        rsp = self.start()
+        ecdsa = self.served(rsp, "a.example")
+        certificates.make(rsp.certs, "a.example", key="rsa", file_name="a.example-rsa")
+        status, out = rsp.reload()
+        self.assertEqual(status, 0, out)
+        with open(os.path.join(rsp.certs, "a.example-rsa.pem"), encoding="ascii") as f:
+            rsa = f.read().partition("-----BEGIN CERTIFICATE")
+        self.assertEqual(self.served_to(rsp, "aRSA"), rsa[1] + rsa[2])
+        self.assertEqual(self.served_to(rsp, "aECDSA"), ecdsa)
+        self.assertEqual(self.served(rsp, "a.example"), ecdsa)
+
+    @staticmethod
+    def served_to(rsp, ciphers):
+        """To a client of TLS 1.2, where ciphers say which certificates it takes."""
+        tls = client_tls()
+        tls.maximum_version = ssl.TLSVersion.TLSv1_2
+        tls.set_ciphers(ciphers)
+        with socket.create_connection(("127.0.0.1", rsp.https)) as sock, tls.wrap_socket(sock, server_hostname="a.example") as over:
+            return ssl.DER_cert_to_PEM_cert(over.getpeercert(True))
+
     def test_a_renewed_certificate_is_served_after_a_reload(self):
         rsp = self.start()
         before = self.served(rsp, "a.example")
@@ -162,6 +213,17 @@ class Certificates(SystemTest):
                 rsp = self.cold_start(change)
                 self.assertEqual(get(rsp.https, tls="b.example", host="b.example").status, 200)
                 self.assertRegex(rsp.errors(), re.escape("a.example"))
+
+    def test_at_a_cold_start_a_missing_certificate_takes_down_its_own_site_only(self):
+        rsp = self.start()
+        self.assertEqual(rsp.stop(), 0)
+        rsp.write_routes(self.routes.replace('site "a.example" {', 'site "a.example" { tls = { cert = "none.pem" },'))
+        os.unlink(os.path.join(rsp.certs, "a.example.pem"))
+        rsp.start()
+        with self.assertRaises(ssl.SSLError):
+            get(rsp.https, tls="a.example", host="a.example")
+        self.assertEqual(get(rsp.https, tls="b.example", host="b.example").status, 200)
+        self.assertRegex(rsp.errors(), r'rsp\.lua:\d+: site "a\.example".*none\.pem.*No such file')
 
     @staticmethod
     def write(folder, name, text):
