@@ -6,6 +6,7 @@
 64 MB each against the sanitized build and 1 GB once; with RSP_TEST_FULL=1 all of them have 1 GB and run against the release build."""
 
 import hashlib
+import time
 
 from backends import answer
 from content import MIB, MemoryWatch, blocks, digest, pause_once
@@ -79,6 +80,7 @@ class Bodies(SystemTest):
         self.download(rsp, False, "length", MIB)
         with MemoryWatch(rsp.worker()) as watch:
             self.download(rsp, False, "length", 1024 * MIB)
+        self.note(f"memory grew by {watch.grown_bytes >> 10} KiB")
         self.assertLess(watch.grown_bytes, MIB)
 
     def test_a_client_that_reads_a_megabyte_a_second_in_bursts_gets_all_of_it_and_memory_stays(self):
@@ -96,6 +98,7 @@ class Bodies(SystemTest):
         self.download(rsp, tls, "chunked", 4 * MIB)
         with MemoryWatch(rsp.worker()) as watch:
             self.download(rsp, tls, "chunked", 12 * MIB, slowly, receive_buffer=65536)
+        self.note(f"memory grew by {watch.grown_bytes >> 10} KiB, {'TLS' if tls else 'plain'}")
         self.assertLess(watch.grown_bytes, MIB)
 
 
@@ -105,7 +108,9 @@ def add_tests():
         for tls in (False, True):
             for framing in ("length", "chunked"):
                 def test(self, direction=direction, tls=tls, framing=framing):
-                    getattr(self, direction)(self.start(), tls, framing)
+                    rsp, before = self.start(), time.monotonic()
+                    getattr(self, direction)(rsp, tls, framing)
+                    self.note(f"{SIZE // MIB} MiB in {time.monotonic() - before:.1f} s")
                 name = f"test_{direction}_{'tls' if tls else 'plain'}_{framing}_arrives_byte_for_byte"
                 setattr(Bodies, name, test)
 

@@ -62,6 +62,7 @@ class Browsers(SystemTest):
             capture_output=True, text=True, timeout=150)
         title = re.search(r"<title>(.*?)</title>", done.stdout)
         self.assertIsNotNone(title, done.stderr[-3000:])
+        self.note(f"Chromium: {title.group(1)}; {len(self.site_backend.requests)} requests")
         self.assertEqual(title.group(1), f"images {FILES // 2} scripts {FILES // 2} failed 0")
         console = [line for line in done.stderr.splitlines() if "CONSOLE" in line and "images " not in line]
         self.assertEqual(console, [])
@@ -76,6 +77,7 @@ class Browsers(SystemTest):
                               capture_output=True, text=True, timeout=120)
         self.assertEqual(done.returncode, 0, done.stderr[-2000:])
         files = glob.glob(os.path.join(self.folder, "mirror", "*", "file", "*"))
+        self.note(f"wget has mirrored {len(files)} files")
         self.assertEqual(len(files), FILES)
 
 

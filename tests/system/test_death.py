@@ -34,7 +34,9 @@ def reason_of(line):
     return re.search(r"reason=(\S+)", line).group(1)
 
 
-class Death(SystemTest):
+class Ending(SystemTest):
+    """One rsp with one backend, and what each ending must leave."""
+
     def start(self, handler, listen=None, tls=False, **options):
         self.served = self.backend(handler)
         rsp = self.rsp(self.site(self.served, **options), listen=listen, tls=tls)
@@ -52,6 +54,8 @@ class Death(SystemTest):
         self.assert_descriptors_return_to(rsp.worker(), self.at_rest + 1)
         return lines
 
+
+class Death(Ending):
     def client_cut(self, abruptly):
         rsp = self.start(respond(lambda _: answer(200, b"fine")))
         whole = good_request("cut")
@@ -134,7 +138,7 @@ class Death(SystemTest):
         self.assertLessEqual({reason_of(line) for line in lines}, {"BACKEND_CLOSED", "BACKEND_STALE"})
 
 
-class Limits(Death):
+class Limits(Ending):
     """Each limit at its step. The times of the site are short here."""
 
     TIMES = '{ connect = "400ms", first_byte = "400ms", between_bytes = "400ms", body_idle = "400ms", tunnel_idle = "400ms" }'

@@ -23,15 +23,17 @@ class Leaks(SystemTest):
         self.run_all(rsp, REQUESTS // 10, ABORTED // 10)
         time.sleep(0.5)
         before = procfs.descriptors(rsp.worker())
-        self.run_all(rsp, REQUESTS, ABORTED)
+        done = self.run_all(rsp, REQUESTS, ABORTED)
         self.assert_descriptors_return_to(rsp.worker(), before + 2)
+        self.note(f"{done} requests and {ABORTED} aborted: {before} descriptors before, {procfs.descriptors(rsp.worker())} after")
 
     def test_memory_does_not_grow_with_requests(self):
         rsp = self.rsp(self.site(self.backend(always(answer(200, b"x" * 20000)))), tls=True, build="release")
         self.run_all(rsp, REQUESTS, ABORTED)
         before = procfs.memory_bytes(rsp.worker(), "Private_Dirty")
-        self.run_all(rsp, REQUESTS, ABORTED)
+        done = self.run_all(rsp, REQUESTS, ABORTED)
         grown = procfs.memory_bytes(rsp.worker(), "Private_Dirty") - before
+        self.note(f"memory grew by {grown >> 10} KiB in {done} requests and {ABORTED} aborted ones")
         self.assertLess(grown, 2 * MIB)
 
     def run_all(self, rsp, requests, aborted):
@@ -43,6 +45,7 @@ class Leaks(SystemTest):
                 done += count
         for i in range(aborted):
             self.abort(rsp, i)
+        return done
 
     @staticmethod
     def abort(rsp, i):

@@ -74,6 +74,7 @@ class WebSockets(SystemTest):
             client.stdin.write(f"message {i}\n")
             client.stdin.flush()
             self.assertEqual(client.stdout.readline(), "100\n")
+        self.note("100 sockets have answered after each of 10 reloads")
         client.stdin.close()
         wait_until(lambda: client.poll() is not None, 20, "the end of the client")
 

@@ -25,7 +25,9 @@ class Workers(SystemTest):
         os.kill(rsp.worker(), signal.SIGKILL)
         killed = time.monotonic()
         self.assertEqual(get(rsp.http).status, 200)
-        self.assertLess(time.monotonic() - killed, 0.2)
+        took = time.monotonic() - killed
+        self.note(f"answered by a new worker {took * 1000:.0f} ms after the kill")
+        self.assertLess(took, 0.2)
 
     def test_the_others_go_on_when_one_is_killed(self):
         rsp = self.start(2)
@@ -54,6 +56,7 @@ class Workers(SystemTest):
         time.sleep(2)
         os.kill(rsp.workers()[0], signal.SIGKILL)
         requests, failed, _ = read_wrk(load.communicate(timeout=30)[0])
+        self.note(f"{failed} of {requests} requests failed with a worker killed under 64 connections")
         self.assertGreater(requests, 1000)
         self.assertLessEqual(failed, 64)
 
