@@ -228,9 +228,11 @@ static void a_source_that_nobody_takes_from_costs_no_more_than_input_max(void **
     stream_set_input_max(s, 30000);
     ssize_t given = write(fd, much, sizeof(much));
     assert_true(given > 60000);
-    turn_for_ms(30);
+    TURN_UNTIL(stream_input_len(s) >= 30000);
+    turn_for_ms(10);
     assert_in_range(stream_input_len(s), 30000, 30000 + 30000 / 8);
     stream_consume(s, 10000);
+    TURN_UNTIL(stream_input_len(s) >= 30000);
     turn_for_ms(10);
     assert_in_range(stream_input_len(s), 30000, 30000 + 30000 / 8);
     stream_free(s);
