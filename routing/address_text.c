@@ -9,6 +9,9 @@
 
 // How addresses are written in a route file.
 
+static struct slice without_scheme(struct slice text, bool *is_tls, int *port);
+static bool split_port(struct slice address, struct slice *host, int *port);
+static void say_no_address(struct slice text, struct text *why);
 static bool has_ipv6(void);
 static bool parse_port(struct slice text, int *port);
 static bool is_host_name(struct slice text);
@@ -25,51 +28,56 @@ bool listen_address_parse(struct slice text, struct address *out) {
 
 bool member_parse(struct arena *a, struct slice text, struct endpoint *out, bool *is_tls,
                   struct text *why) {
-    struct slice address = text;
     int port = 0;
-    *is_tls = false;
-    if (slice_starts_with(text, SLICE("https://"))) {
-        *is_tls = true;
-        port = 443;
-        address = slice_skip(text, 8);
-    } else if (slice_starts_with(text, SLICE("http://"))) {
-        port = 80;
-        address = slice_skip(text, 7);
-    }
-    if (port && address.len > 0 && address.at[address.len - 1] == '/') address.len--;
+    struct slice address = without_scheme(text, is_tls, &port);
     out->text = arena_string(a, address);
     if (address_parse(address, &out->address)) {
         out->port = address_port(&out->address);
         if (out->port > 0 || slice_starts_with(address, SLICE("unix:"))) return true;
     }
-    size_t colon = address.len;
-    while (colon > 0 && address.at[colon - 1] != ':' && address.at[colon - 1] != ']') colon--;
-    bool has_port = colon > 0 && address.at[colon - 1] == ':';
-    struct slice host = has_port ? (struct slice){address.at, colon - 1} : address;
-    bool port_is_good = has_port ? parse_port(slice_skip(address, colon), &port) : port != 0;
+    struct slice host;
+    bool port_is_good = split_port(address, &host, &port);
     bool is_bracketed = host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']';
     struct slice ip = is_bracketed ? (struct slice){host.at + 1, host.len - 2} : host;
     bool is_v6 = slice_find(ip, ':') >= 0;
-    if (port_is_good && is_v6 == is_bracketed && address_parse_ip(ip, port, &out->address)) {
-        out->port = port;
+    out->port = port;
+    if (port_is_good && is_v6 == is_bracketed && address_parse_ip(ip, port, &out->address))
         return true;
-    }
-    if (slice_find(text, ' ') >= 0) {
-        text_printf(why,
-                    "\"%.*s\" has a space in it; a weight is written { \"host:port\", weight = 2 }",
-                    SLICE_ARGS(text));
-        return false;
-    }
     if (!is_host_name(host) || !port_is_good) {
-        text_printf(why,
-                    "\"%.*s\" is no address: write \"host:port\", \"[v6]:port\", \"unix:/path\" or "
-                    "\"https://host:port\"",
-                    SLICE_ARGS(text));
+        say_no_address(text, why);
         return false;
     }
     out->host = arena_string(a, host);
-    out->port = port;
     return true;
+}
+
+// *port: that of the scheme, if there is one.
+static struct slice without_scheme(struct slice text, bool *is_tls, int *port) {
+    *is_tls = slice_starts_with(text, SLICE("https://"));
+    bool has_scheme = *is_tls || slice_starts_with(text, SLICE("http://"));
+    if (!has_scheme) return text;
+    *port = *is_tls ? 443 : 80;
+    text = slice_skip(text, *is_tls ? 8 : 7);
+    if (text.len > 0 && text.at[text.len - 1] == '/') text.len--;
+    return text;
+}
+
+// False: the port that is written is none, or none is and *port is 0.
+static bool split_port(struct slice address, struct slice *host, int *port) {
+    size_t colon = address.len;
+    while (colon > 0 && address.at[colon - 1] != ':' && address.at[colon - 1] != ']') colon--;
+    bool has_port = colon > 0 && address.at[colon - 1] == ':';
+    *host = has_port ? (struct slice){address.at, colon - 1} : address;
+    return has_port ? parse_port(slice_skip(address, colon), port) : *port != 0;
+}
+
+static void say_no_address(struct slice text, struct text *why) {
+    const char *form = slice_find(text, ' ') >= 0
+                           ? "\"%.*s\" has a space in it; a weight is written { \"host:port\", "
+                             "weight = 2 }"
+                           : "\"%.*s\" is no address: write \"host:port\", \"[v6]:port\", "
+                             "\"unix:/path\" or \"https://host:port\"";
+    text_printf(why, form, SLICE_ARGS(text));
 }
 
 static bool has_ipv6(void) {

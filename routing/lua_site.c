@@ -48,6 +48,7 @@ static bool read_status(struct reading *r, const struct conf_spot *at, int index
                         int most, int *status);
 static void read_route(struct reading *r, const struct conf_spot *at);
 static void read_paths(struct reading *r, const struct conf_spot *at);
+static void read_each_path(struct reading *r, const struct conf_spot *at);
 static void read_path(struct reading *r, const struct conf_spot *at, struct slice pattern);
 static void add_path(struct reading *r, const struct conf_spot *at, struct rule *rule);
 static const struct conf_spot *root_of(const struct conf_spot *at);
@@ -348,50 +349,56 @@ static void read_route(struct reading *r, const struct conf_spot *at) {
 
 static void read_paths(struct reading *r, const struct conf_spot *at) {
     struct loader *l = r->loader;
+    struct slice outer = slice_of(r->rule->pattern);
+    bool can_be_inner =
+        outer.len >= 2 && outer.at[outer.len - 1] == '*' && outer.at[outer.len - 2] == '/';
     if (lua_type(r->L, -1) != LUA_TTABLE) {
         conf_error(l->conf, at, "needs a table { [\"/path\"] = { ... } }");
-        return;
-    }
-    struct reading inner = *r;
-    struct slice outer = slice_of(r->rule->pattern);
-    if (!r->tree) {
-        r->rule->action = ACTION_PATHS;
-        r->rule->paths = inner.tree = path_tree_new(l->arena);
-    } else if (outer.len < 2 || outer.at[outer.len - 1] != '*' || outer.at[outer.len - 2] != '/') {
+    } else if (r->tree && !can_be_inner) {
         conf_error(l->conf, at, "need a path that ends in /*, which theirs are put behind");
-        return;
-    }
-    int table = lua_gettop(r->L);
-    size_t count = 0;
-    luaL_checkstack(r->L, 16, NULL);
-    if (depth_of(at) > PATHS_DEPTH_MAX) {
+    } else if (depth_of(at) > PATHS_DEPTH_MAX) {
         conf_error(l->conf, root_of(at), "paths within paths go at most %d deep", PATHS_DEPTH_MAX);
+    } else {
+        struct reading inner = *r;
+        if (!r->tree) {
+            r->rule->action = ACTION_PATHS;
+            r->rule->paths = inner.tree = path_tree_new(l->arena);
+        }
+        read_each_path(&inner, at);
+        // Lua's tables have no order, the file has.
+        if (!r->tree) path_tree_sort(inner.tree);
+    }
+}
+
+// The table of paths is on top of the stack.
+static void read_each_path(struct reading *r, const struct conf_spot *at) {
+    struct loader *l = r->loader;
+    int table = lua_gettop(r->L);
+    luaL_checkstack(r->L, 16, NULL);
+    r->line_count = conf_key_lines(l->conf, at, &r->lines);
+    conf_say_doubles(l->conf, at, r->lines, r->line_count);
+    lua_pushnil(r->L);
+    if (!lua_next(r->L, table)) {
+        conf_error(l->conf, at, "is empty");
         return;
     }
-    inner.line_count = conf_key_lines(l->conf, at, &inner.lines);
-    conf_say_doubles(l->conf, at, inner.lines, inner.line_count);
-    lua_pushnil(r->L);
-    while (lua_next(r->L, table)) {
-        size_t len;
+    do {
         if (++l->path_count > SITE_PATHS_MAX) {
             if (l->path_count == SITE_PATHS_MAX + 1)
                 conf_error(l->conf, at, "a site has at most %d paths", SITE_PATHS_MAX);
-            lua_settop(r->L, table);
-            return;
+            break;
         }
-        count++;
+        size_t len;
         if (lua_type(r->L, -2) == LUA_TSTRING) {
             const char *pattern = lua_tolstring(r->L, -2, &len);
-            read_path(&inner, at, (struct slice){pattern, len});
+            read_path(r, at, (struct slice){pattern, len});
         } else {
             struct conf_spot item = {.up = at, .item = (int)lua_tointeger(r->L, -2)};
             conf_error(l->conf, &item, "has no path; write [\"/path\"] = { ... }");
         }
         lua_settop(r->L, table + 1);
-    }
-    if (count == 0) conf_error(l->conf, at, "is empty");
-    // Lua's tables have no order, the file has.
-    if (!r->tree) path_tree_sort(inner.tree);
+    } while (lua_next(r->L, table));
+    lua_settop(r->L, table);
 }
 
 // One path; its table is on top of the stack. r->rule is what it inherits from, and what its pattern is put behind.

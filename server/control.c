@@ -39,6 +39,15 @@ struct control {
     struct timer rotate;
 };
 
+static void admit(struct control *c);
+static bool take_role(struct control *c, const struct start *s, int channel_fd);
+static void begin(struct control *c);
+static void end(struct control *c);
+static const struct generation *generation_of(void *arg);
+static void add_status(void *arg, struct text *out);
+static void add_metrics(void *arg, struct text *out);
+static bool describe_member(void *arg, uint32_t slot, struct text *out);
+static bool ask(void *arg, enum order_type what, struct order order, struct slice text);
 static size_t listens_of(const struct generation *g, const struct listen_conf **at);
 static void on_order(void *arg, enum order_type type, struct order order, struct slice text,
                      int *fds, size_t fd_count);
@@ -47,6 +56,85 @@ static void forget_next_state(struct control *c);
 static void on_switch(void *arg, struct generation *g);
 static void on_bell(void *arg);
 static void rotate_tickets(void *arg);
+
+int control_run(void *start, int channel_fd) {
+    const struct start *s = start;
+    struct control c = {.board = s->board, .next_state_fd = -1, .state = state_new()};
+    admit(&c);
+    if (!take_role(&c, s, channel_fd)) return 1;
+    begin(&c);
+    role_run(c.role);
+    end(&c);
+    return 0;
+}
+
+// What the admin socket asks, and whom.
+static void admit(struct control *c) {
+    c->pools = pools_new(scoreboard_table(c->board));
+    pools_set_state(c->pools, c->state);
+    c->questions = questions_new(ask, c);
+    c->tail = tail_new(c->board);
+    c->admin = admin_new(&(struct admin_calls){.board = c->board,
+                                               .state = c->state,
+                                               .pools = c->pools,
+                                               .questions = c->questions,
+                                               .tail = c->tail,
+                                               .generation = generation_of,
+                                               .add_status = add_status,
+                                               .add_metrics = add_metrics,
+                                               .describe_member = describe_member,
+                                               .ask = ask,
+                                               .arg = c});
+}
+
+static bool take_role(struct control *c, const struct start *s, int channel_fd) {
+    c->role = role_new(&(struct role_conf){.row = s->row,
+                                           .board = s->board,
+                                           .user = s->user,
+                                           .error_fd = s->error_fd,
+                                           .channel_fd = channel_fd,
+                                           .local = admin_answer,
+                                           .local_arg = c->admin,
+                                           .listens = listens_of,
+                                           .on_order = on_order,
+                                           .on_order_arg = c,
+                                           .on_switch = on_switch,
+                                           .on_switch_arg = c});
+    return c->role != NULL;
+}
+
+static void begin(struct control *c) {
+    struct loop *loop = role_loop(c->role);
+    struct table *table = scoreboard_table(c->board);
+    c->health = health_new(&(struct health_conf){
+        .loop = loop, .resolver = role_resolver(c->role), .table = table, .pools = c->pools});
+    c->names = names_new(loop, role_resolver(c->role), table, c->pools);
+    c->bell = loop_watch_fd(loop, scoreboard_bell(c->board), on_bell, c);
+    questions_start(c->questions, loop);
+    tail_start(c->tail, loop);
+    c->cluster = cluster_new(loop, c->pools);
+    timer_init(&c->rotate, loop, rotate_tickets, c);
+    timer_set(&c->rotate, ROTATE_TICKETS_MS);
+}
+
+static void end(struct control *c) {
+    timer_fini(&c->rotate);
+    loop_unwatch(c->bell);
+    names_free(c->names);
+    health_free(c->health);
+    cluster_free(c->cluster);
+    questions_stop(c->questions);
+    tail_stop(c->tail);
+    role_free(c->role);
+    questions_free(c->questions);
+    tail_free(c->tail);
+    pools_free(c->pools);
+    forget_next_state(c);
+    state_free(c->state);
+    admin_free(c->admin);
+}
+
+// --- what others ask of control ---
 
 static const struct generation *generation_of(void *arg) {
     const struct control *c = arg;
@@ -73,66 +161,6 @@ static bool ask(void *arg, enum order_type what, struct order order, struct slic
     struct control *c = arg;
     struct channel *up = role_channel(c->role);
     return up && order_send(up, what, order, text, NULL, 0);
-}
-
-int control_run(void *start, int channel_fd) {
-    const struct start *s = start;
-    struct control c = {.board = s->board, .next_state_fd = -1, .state = state_new()};
-    struct admin_calls admin = {.board = s->board,
-                                .state = c.state,
-                                .generation = generation_of,
-                                .add_status = add_status,
-                                .add_metrics = add_metrics,
-                                .describe_member = describe_member,
-                                .ask = ask,
-                                .arg = &c};
-    admin.pools = c.pools = pools_new(scoreboard_table(s->board));
-    pools_set_state(c.pools, c.state);
-    admin.questions = c.questions = questions_new(ask, &c);
-    admin.tail = c.tail = tail_new(s->board);
-    c.admin = admin_new(&admin);
-    struct role_conf conf = {.row = s->row,
-                             .board = s->board,
-                             .user = s->user,
-                             .error_fd = s->error_fd,
-                             .channel_fd = channel_fd,
-                             .local = admin_answer,
-                             .local_arg = c.admin,
-                             .listens = listens_of,
-                             .on_order = on_order,
-                             .on_order_arg = &c,
-                             .on_switch = on_switch,
-                             .on_switch_arg = &c};
-    c.role = role_new(&conf);
-    if (!c.role) return 1;
-    c.health = health_new(&(struct health_conf){.loop = role_loop(c.role),
-                                                .resolver = role_resolver(c.role),
-                                                .table = scoreboard_table(s->board),
-                                                .pools = c.pools});
-    c.names =
-        names_new(role_loop(c.role), role_resolver(c.role), scoreboard_table(s->board), c.pools);
-    c.bell = loop_watch_fd(role_loop(c.role), scoreboard_bell(s->board), on_bell, &c);
-    questions_start(c.questions, role_loop(c.role));
-    tail_start(c.tail, role_loop(c.role));
-    c.cluster = cluster_new(role_loop(c.role), c.pools);
-    timer_init(&c.rotate, role_loop(c.role), rotate_tickets, &c);
-    timer_set(&c.rotate, ROTATE_TICKETS_MS);
-    role_run(c.role);
-    timer_fini(&c.rotate);
-    loop_unwatch(c.bell);
-    names_free(c.names);
-    health_free(c.health);
-    cluster_free(c.cluster);
-    questions_stop(c.questions);
-    tail_stop(c.tail);
-    role_free(c.role);
-    questions_free(c.questions);
-    tail_free(c.tail);
-    pools_free(c.pools);
-    forget_next_state(&c);
-    state_free(c.state);
-    admin_free(c.admin);
-    return 0;
 }
 
 static size_t listens_of(const struct generation *g, const struct listen_conf **at) {

@@ -30,6 +30,8 @@ struct sieve {
     struct slice names[CONNECTION_OPTIONS_MAX];
     unsigned count;
 };
+static void sieve_init_request(struct sieve *s, const struct request_head *in,
+                               const struct forward_options *o);
 static void sieve_init(struct sieve *s, const struct fields *f, uint64_t ids);
 static bool sieve_drops(const struct sieve *s, const struct field *field);
 static enum field_id alias_of(struct slice name);
@@ -71,14 +73,7 @@ bool forward_request(const struct request_head *in, const struct forward_options
     if (!options->keeps_upgrade) out->upgrade = (struct slice){NULL, 0};
 
     struct sieve s;
-    uint64_t made_anew = BIT(HOST) | BIT(CONTENT_LENGTH) | BIT(EXPECT) | BIT(X_FORWARDED_FOR);
-    if (options->adds_forwarded) made_anew |= BIT(FORWARDED);
-    if (in->counts_hops) made_anew |= BIT(MAX_FORWARDS);
-    uint64_t ours = options->is_trusted ? 0 : OUR_FIELDS;
-    if (options->owns_client_cert) ours |= BIT(CLIENT_CERT) | BIT(CLIENT_CERT_CHAIN);
-    made_anew |= ours;
-    sieve_init(&s, &in->fields, HOP_FIELDS | made_anew);
-    s.aliases = HOP_FIELDS | BIT(CONTENT_LENGTH) | ours;
+    sieve_init_request(&s, in, options);
 
     struct fields *f = &out->fields;
     *f = (struct fields){.at = NULL};
@@ -113,6 +108,18 @@ static unsigned passes(const struct fields *f, struct slice our_name) {
         }
     }
     return count;
+}
+
+// What stays here is of the hop, or made anew.
+static void sieve_init_request(struct sieve *s, const struct request_head *in,
+                               const struct forward_options *o) {
+    uint64_t made_anew = BIT(HOST) | BIT(CONTENT_LENGTH) | BIT(EXPECT) | BIT(X_FORWARDED_FOR);
+    if (o->adds_forwarded) made_anew |= BIT(FORWARDED);
+    if (in->counts_hops) made_anew |= BIT(MAX_FORWARDS);
+    uint64_t ours = o->is_trusted ? 0 : OUR_FIELDS;
+    if (o->owns_client_cert) ours |= BIT(CLIENT_CERT) | BIT(CLIENT_CERT_CHAIN);
+    sieve_init(s, &in->fields, HOP_FIELDS | made_anew | ours);
+    s->aliases = HOP_FIELDS | BIT(CONTENT_LENGTH) | ours;
 }
 
 static void sieve_init(struct sieve *s, const struct fields *f, uint64_t ids) {
