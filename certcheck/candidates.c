@@ -26,6 +26,7 @@ void candidates_init(struct candidates *c, struct trial *t) {
     enum chain_result result = chain_find(t->graph, &t->asked, &answer);
     c->is_given_up = result == CHAIN_EXHAUSTED;
     c->is_taken = result == CHAIN_FOUND;
+    if (c->is_taken && answer.cut) c->is_cut = true;
     if (c->is_taken)
         c->best = answer.path;
     else

@@ -26,7 +26,7 @@ static enum check_result find(struct check_set *set, const struct check_conf *co
                               struct text *out);
 static const char *object(void *arg, X509 *const *certs, size_t count, size_t *at);
 static void add_all(struct graph *g, const STACK_OF(X509) * certs, bool is_anchor);
-static void say_path(const struct path *p, struct text *out);
+static void say_path(const struct chain_answer *answer, struct text *out);
 
 enum check_result check_files(struct files *files, const struct check_conf *conf, struct text *out,
                               struct text *problems) {
@@ -102,7 +102,7 @@ static enum check_result find(struct check_set *set, const struct check_conf *co
     add_all(g, set->chain, false);
     bool is_found = chain_find(g, &q, &answer) == CHAIN_FOUND;
     if (is_found)
-        say_path(&answer.path, out);
+        say_path(&answer, out);
     else
         text_printf(out, "%s\n", text_string(&answer.why));
     chain_answer_fini(&answer);
@@ -122,7 +122,8 @@ static void add_all(struct graph *g, const STACK_OF(X509) * certs, bool is_ancho
     for (int i = 0; i < sk_X509_num(certs); i++) graph_add(g, sk_X509_value(certs, i), is_anchor);
 }
 
-static void say_path(const struct path *p, struct text *out) {
+static void say_path(const struct chain_answer *answer, struct text *out) {
+    const struct path *p = &answer->path;
     if (p->length == 1)
         text_add(out, SLICE("valid: trusted itself\n"));
     else
@@ -133,4 +134,7 @@ static void say_path(const struct path *p, struct text *out) {
         certificate_add_title(out, p->steps[i]->cert);
         text_add(out, i + 1 == p->length ? SLICE(", trusted\n") : SLICE("\n"));
     }
+    if (answer->cut)
+        text_printf(out, "of equally strong and short paths not all were looked at: %s\n",
+                    answer->cut);
 }

@@ -233,6 +233,7 @@ static void a_mesh_in_which_every_path_fails_is_given_up_within_the_budgets(void
     (void)state;
     graph_add(g, anchor.cert, true);
     assert_int_equal(ask(g, leaf.cert, &answer), CHAIN_EXHAUSTED);
+    assert_int_equal(answer.signatures, 0); // no path came to its end
     assert_non_null(strstr(text_string(&answer.why), "given up after too many"));
     chain_answer_fini(&answer);
     graph_free(g);
@@ -279,6 +280,78 @@ static void many_certificates_with_one_subject_and_different_keys_stay_within_th
     graph_add(g, keys[1].cert, true);
     assert_int_equal(ask(g, leaf.cert, &answer), CHAIN_EXHAUSTED);
     assert_non_null(strstr(text_string(&answer.why), "signatures"));
+    chain_answer_fini(&answer);
+    graph_free(g);
+    drop_cert(&leaf);
+}
+
+#define VERSIONS 300
+
+// Versions of CA 0 by CA 1, each ending a minute after the one before it; the one at `latest` ends last.
+static struct graph *make_versions(unsigned latest) {
+    struct graph *g = graph_new(VERSIONS);
+    for (unsigned i = 0; i < VERSIONS; i++) {
+        struct made_cert c = make_cert(&(struct cert_recipe){
+            .subject = name_of(0),
+            .issuer = &keys[1],
+            .use_key = keys[0].key,
+            .begins_at = time(NULL) - 3600,
+            .ends_at = time(NULL) + 3600 + 60L * ((i + VERSIONS - 1 - latest) % VERSIONS),
+            .is_ca = true});
+        graph_add(g, c.cert, false);
+        assert_int_equal(graph_add(g, c.cert, false), i); // the same bytes are one certificate
+        drop_cert(&c);
+    }
+    graph_add(g, keys[1].cert, true);
+    return g;
+}
+
+static void of_many_versions_of_a_ca_the_one_that_ends_last_is_taken_wherever_it_stands(
+    void **state) {
+    static const unsigned places[] = {0, VERSIONS / 2, VERSIONS - 1};
+    struct made_cert leaf = make_leaf(0);
+    (void)state;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        struct graph *g = make_versions(places[i]);
+        struct chain_answer answer;
+        assert_int_equal(ask(g, leaf.cert, &answer), CHAIN_FOUND);
+        assert_ptr_equal(answer.path.steps[1], &graph_version(g, places[i])->step);
+        assert_null(answer.cut);
+        chain_answer_fini(&answer);
+        graph_free(g);
+    }
+    drop_cert(&leaf);
+}
+
+static void a_spent_budget_does_not_take_back_what_was_found(void **state) {
+    struct made_cert leaf = make_leaf(0);
+    struct graph *g = make_versions(VERSIONS / 2);
+    struct chain_question q = question_about(leaf.cert);
+    struct chain_answer answer;
+    (void)state;
+    for (q.limits.signatures = 2; q.limits.signatures < 12; q.limits.signatures++) {
+        assert_int_equal(chain_find(g, &q, &answer), CHAIN_FOUND);
+        assert_string_equal(answer.cut, "too many checks of signatures");
+        assert_ptr_equal(answer.path.steps[1], &graph_version(g, VERSIONS / 2)->step);
+        chain_answer_fini(&answer);
+    }
+    q.limits.signatures = 1; // a path of three needs two
+    assert_int_equal(chain_find(g, &q, &answer), CHAIN_EXHAUSTED);
+    chain_answer_fini(&answer);
+    graph_free(g);
+    drop_cert(&leaf);
+}
+
+// What is bad of the best is found for each; then there were more than are kept.
+static void more_bad_paths_than_are_kept_are_no_proof_that_there_is_none(void **state) {
+    struct made_cert leaf = make_leaf(0);
+    struct graph *g = make_versions(0);
+    struct chain_question q = question_about(leaf.cert);
+    struct chain_answer answer;
+    (void)state;
+    q.intermediates_max = 0;
+    assert_int_equal(chain_find(g, &q, &answer), CHAIN_EXHAUSTED);
+    assert_non_null(strstr(text_string(&answer.why), "too many verifications of whole paths"));
     chain_answer_fini(&answer);
     graph_free(g);
     drop_cert(&leaf);
@@ -358,6 +431,10 @@ int main(void) {
         cmocka_unit_test(no_path_to_an_expired_anchor_is_tried_but_it_is_named),
         cmocka_unit_test(
             many_certificates_with_one_subject_and_different_keys_stay_within_the_budgets),
+        cmocka_unit_test(
+            of_many_versions_of_a_ca_the_one_that_ends_last_is_taken_wherever_it_stands),
+        cmocka_unit_test(a_spent_budget_does_not_take_back_what_was_found),
+        cmocka_unit_test(more_bad_paths_than_are_kept_are_no_proof_that_there_is_none),
         cmocka_unit_test(what_one_handshake_adds_is_forgotten_for_the_next),
         cmocka_unit_test(a_chain_of_three_costs_two_signatures_and_one_verification),
         cmocka_unit_test(a_leaf_that_is_trusted_itself_is_a_path),

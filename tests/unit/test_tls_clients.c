@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
+#include <openssl/x509v3.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "core/check.h"
 #include "tests/unit/test_certs.h"
 #include "tests/unit/test_tls_peer.h"
 #include "tls/chain/narrow.h"
@@ -173,6 +175,9 @@ static struct mesh make_mesh(void) {
                                              .issuer = &false_root,
                                              .use_key = m.authorities[MESH - 1].key,
                                              .is_ca = true});
+    X509_EXTENSION_free(X509_delete_ext( // so that only the check of its signature tells
+        m.liar.cert, X509_get_ext_by_NID(m.liar.cert, NID_authority_key_identifier, -1)));
+    CHECK(X509_sign(m.liar.cert, false_root.key, EVP_sha256()) > 0);
     X509_up_ref(m.liar.cert);
     sk_X509_push(m.sent, m.liar.cert);
     for (int i = 0; i < MESH; i++) {

@@ -5,6 +5,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +102,8 @@ uint32_t graph_add(struct graph *g, X509 *cert, bool is_anchor) {
     v.entity = intern_entity(g, v.subject, cert);
     v.digest_bits = strength_of_digest(cert);
     v.key_bits = strength_of_key(X509_get0_pubkey(cert));
+    v.key_id = X509_get0_subject_key_id(cert);
+    v.issuer_key_id = X509_get0_authority_key_id(cert);
     v.next = g->names[v.subject].first;
     g->names[v.subject].first = number;
     g->next_in_bucket[number] = g->version_buckets[bucket_of(g, v.step.print)];

@@ -23,7 +23,8 @@ struct version {
     uint32_t entity;
     uint32_t next; // with the same subject, or GRAPH_NOBODY
     bool is_anchor;
-    int digest_bits, key_bits; // of its signature's digest; of its own key
+    int digest_bits, key_bits;                       // of its signature's digest; of its own key
+    const ASN1_OCTET_STRING *key_id, *issuer_key_id; // of its own key, of its issuer's; NULL: none
 };
 
 struct graph;

@@ -5,13 +5,12 @@
 
 #include <string.h>
 
-static time_t earliest_end(const struct path *p);
 static time_t latest_begin(const struct path *p);
 
 int path_compare(const struct path *a, const struct path *b) {
     if (a->bits != b->bits) return a->bits > b->bits ? -1 : 1;
     if (a->length != b->length) return a->length < b->length ? -1 : 1;
-    time_t end_a = earliest_end(a), end_b = earliest_end(b);
+    time_t end_a = path_end(a), end_b = path_end(b);
     if (end_a != end_b) return end_a > end_b ? -1 : 1;
     time_t begin_a = latest_begin(a), begin_b = latest_begin(b);
     if (begin_a != begin_b) return begin_a > begin_b ? -1 : 1;
@@ -22,7 +21,7 @@ int path_compare(const struct path *a, const struct path *b) {
     return 0;
 }
 
-static time_t earliest_end(const struct path *p) {
+time_t path_end(const struct path *p) {
     time_t end = p->length > 0 ? p->steps[0]->ends : 0;
     for (size_t i = 1; i < p->length; i++)
         if (p->steps[i]->ends < end) end = p->steps[i]->ends;

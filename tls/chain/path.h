@@ -27,3 +27,5 @@ struct path {
 // The total order: negative when `a` is better. Stronger weakest signature; fewer certificates; the earliest end later; the
 // latest begin later; then the smaller fingerprints. 0 only for the same certificates.
 int path_compare(const struct path *a, const struct path *b);
+// The earliest end of its certificates.
+time_t path_end(const struct path *p);

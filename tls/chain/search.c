@@ -12,6 +12,7 @@
 #include "core/check.h"
 #include "tls/certificate.h"
 #include "tls/chain/host.h"
+#include "tls/chain/ranking.h"
 #include "tls/chain/rules.h"
 #include "tls/chain/signatures.h"
 #include "tls/chain/strength.h"
@@ -22,16 +23,12 @@
 #define CANDIDATES_MAX     64   // of one tier and length; the best are kept
 #define CLOCK_EVERY        64   // visits
 #define JUDGED_AT_ONCE_MAX 5000 // certificates in the graph
+#define CUT_SHARE          4    // of the time, for what was found when a budget was spent
 #define TIERS              (STRENGTH_MAX + 1)
 
 // How much an objection explains; a better one replaces a worse.
-enum weight { SAYS_NOTHING, SAYS_MISSING, SAYS_CERTIFICATE, SAYS_PATH };
+enum weight { SAYS_NOTHING, SAYS_MISSING, SAYS_KEY, SAYS_CERTIFICATE, SAYS_PATH };
 
-// A signature that has been checked.
-struct checked {
-    uint32_t version, entity;
-    bool is_good;
-};
 // What a certificate's rules say of it as an issuer.
 struct judged {
     bool is_done;
@@ -42,32 +39,48 @@ struct search {
     const struct chain_question *q;
     struct chain_answer *answer;
     enum weight said;
-    const char *spent; // which budget, in words; NULL: none
+    const char *spent; // of what there was too much; NULL: of nothing
     long ends_us;      // of this thread's CPU time
     unsigned char *distances;
-    struct checked *checked;
+    struct ranking *ranking;
+    struct signatures *signatures; // the question's, or of this search only
     struct judged *judged;
     int tier;      // edges of less are not followed
     size_t length; // of paths that are collected now
     uint32_t numbers[PATH_LENGTH_MAX];
     struct path now, candidates[CANDIDATES_MAX];
     size_t candidate_count;
+    bool has_dropped; // there were more
+    size_t broken;    // the certificate there has not signed the one before it in the path; 0: none
 };
+
+static const char unsigned_words[] = "its issuer's key did not make its signature";
+static const char other_key_words[] =
+    "the certificate of its issuer's name has another key (authorityKeyIdentifier)";
+static const char verifications[] = "too many verifications of whole paths";
 
 static bool accepts_leaf(struct search *s);
 static bool search_tiers(struct search *s);
 static bool search_tier(struct search *s);
 static bool take_best(struct search *s);
+static bool take(struct search *s, const struct path *p);
 static void follow(struct search *s, size_t depth);
+static bool is_over(const struct search *s, size_t depth);
+static bool fits_key(const struct version *v, const struct version *w);
 static void consider(struct search *s, size_t depth, uint32_t number);
 static bool may_fit(const struct search *s, size_t depth, const struct version *v);
+static bool is_used(const struct search *s, size_t depth, const struct version *v);
+static bool may_be_kept(struct search *s, const struct version *v);
 static bool is_issuer(struct search *s, uint32_t subject, uint32_t issuer);
 static const char *judge(struct search *s, uint32_t number);
-static bool is_signed(struct search *s, uint32_t subject, uint32_t issuer);
+static bool is_signed(struct search *s);
+static bool check_signature(struct search *s, uint32_t subject, uint32_t issuer);
 static void keep(struct search *s);
 static bool is_barred(void *arg, uint32_t number);
 static void walk_in_vain(struct search *s);
+static void say_spent(struct search *s);
 static void explain(struct search *s);
+static bool is_weak(struct search *s);
 static bool charge(struct search *s, int *spent, int limit, const char *what);
 static long cpu_us(void);
 static struct text *objection(struct search *s, enum weight weight);
@@ -85,20 +98,19 @@ enum chain_result chain_find(struct graph *g, const struct chain_question *q,
         return CHAIN_EXHAUSTED;
     }
     s.distances = calloc(graph_names(g), 1);
-    s.checked = calloc((size_t)q->limits.signatures, sizeof *s.checked);
     s.judged = calloc(graph_count(g), sizeof *s.judged);
-    CHECK(s.distances && s.checked && s.judged);
+    CHECK(s.distances && s.judged);
+    s.ranking = ranking_new(g);
+    s.signatures = q->signatures ? q->signatures : signatures_new();
     s.now.steps[0] = &graph_version(g, s.numbers[0])->step;
     bool is_found = accepts_leaf(&s) && search_tiers(&s);
     if (is_found) text_clear(&answer->why); // of paths that were tried before
     if (!is_found && s.said < SAYS_PATH) explain(&s);
-    if (!is_found && s.spent) {
-        s.said = SAYS_NOTHING;
-        object(&s, SAYS_PATH, q->leaf, s.spent);
-    }
+    if (!is_found && s.spent) say_spent(&s);
     free(s.distances);
-    free(s.checked);
     free(s.judged);
+    ranking_free(s.ranking);
+    if (!q->signatures) signatures_free(s.signatures);
     ERR_clear_error();
     return is_found ? CHAIN_FOUND : s.spent ? CHAIN_EXHAUSTED : CHAIN_REFUSED;
 }
@@ -142,6 +154,7 @@ static bool search_tier(struct search *s) {
     if (s->distances[leaf->issuer] == 0 || leaf->digest_bits < s->tier) return false;
     for (s->length = s->distances[leaf->issuer] + 1u; s->length <= PATH_LENGTH_MAX; s->length++) {
         s->candidate_count = 0;
+        s->has_dropped = false;
         follow(s, 1);
         if (take_best(s)) return true;
         if (s->spent) return false;
@@ -149,60 +162,76 @@ static bool search_tier(struct search *s) {
     return false;
 }
 
-// Candidates stand in order.
+// Candidates stand in order. Also of those that were found until a budget was spent.
 static bool take_best(struct search *s) {
+    const char *cut = s->spent;
+    s->spent = NULL;
+    if (cut) s->ends_us = cpu_us() + s->q->limits.cpu_ms * 1000L / CUT_SHARE;
     for (size_t i = 0; i < s->candidate_count; i++) {
-        if (!charge(s, &s->answer->verifications, s->q->limits.verifications,
-                    "given up after too many verifications of whole paths"))
-            return false;
-        struct text why;
-        text_init(&why, WHY_BYTES_MAX);
-        bool is_good = verdict_judge(s->g, &s->candidates[i], s->q, &why);
-        if (is_good) s->answer->path = s->candidates[i];
-        struct text *out = is_good ? NULL : objection(s, SAYS_PATH);
-        if (out) text_add(out, text_slice(&why));
-        text_fini(&why);
-        if (is_good) return true;
+        if (!charge(s, &s->answer->verifications, s->q->limits.verifications, verifications)) break;
+        if (!take(s, &s->candidates[i])) continue;
+        s->answer->cut = cut;
+        return true;
     }
+    if (cut) s->spent = cut;
+    if (!s->spent && s->has_dropped) s->spent = verifications;
     return false;
+}
+
+// May this whole path be taken?
+static bool take(struct search *s, const struct path *p) {
+    struct text why;
+    text_init(&why, WHY_BYTES_MAX);
+    bool is_good = verdict_judge(s->g, p, s->q, &why);
+    if (is_good) s->answer->path = *p;
+    struct text *out = is_good ? NULL : objection(s, SAYS_PATH);
+    if (out) text_add(out, text_slice(&why));
+    text_fini(&why);
+    return is_good;
 }
 
 // Goes on from the certificate at depth - 1; those whose key identifier fits come first.
 static void follow(struct search *s, size_t depth) {
     const struct version *v = graph_version(s->g, s->numbers[depth - 1]);
-    const ASN1_OCTET_STRING *wanted = X509_get0_authority_key_id(v->step.cert);
+    size_t count;
+    const uint32_t *numbers = ranking_of(s->ranking, v->issuer, &count);
     for (int fits = 1; fits >= 0; fits--)
-        for (uint32_t i = graph_first(s->g, v->issuer); i != GRAPH_NOBODY && !s->spent;
-             i = graph_version(s->g, i)->next) {
-            const ASN1_OCTET_STRING *has =
-                X509_get0_subject_key_id(graph_version(s->g, i)->step.cert);
-            bool is_fit = wanted && has && ASN1_OCTET_STRING_cmp(wanted, has) == 0;
-            if (is_fit == (fits == 1)) consider(s, depth, i);
-        }
+        for (size_t i = 0; i < count && !is_over(s, depth); i++)
+            if (fits_key(v, graph_version(s->g, numbers[i])) == (fits == 1))
+                consider(s, depth, numbers[i]);
+}
+
+// Is there nothing more to be looked for from the certificate at depth - 1?
+static bool is_over(const struct search *s, size_t depth) {
+    return s->spent || (s->broken > 0 && s->broken < depth);
+}
+
+static bool fits_key(const struct version *v, const struct version *w) {
+    return v->issuer_key_id && w->key_id && ASN1_OCTET_STRING_cmp(v->issuer_key_id, w->key_id) == 0;
 }
 
 static void consider(struct search *s, size_t depth, uint32_t number) {
     struct version *w = graph_version(s->g, number);
     const struct version *v = graph_version(s->g, s->numbers[depth - 1]);
-    if (!charge(s, &s->answer->visits, s->q->limits.visits, "given up after too many steps"))
-        return;
+    if (!charge(s, &s->answer->visits, s->q->limits.visits, "too many steps")) return;
     int bits = v->digest_bits < w->key_bits ? v->digest_bits : w->key_bits;
     if (s->q->counts_end && w->is_anchor && w->issuer != w->subject && w->digest_bits < bits)
         bits = w->digest_bits;
-    if (bits < s->tier || !may_fit(s, depth, w)) return;
-    for (size_t i = 0; i < depth; i++)
-        if (graph_version(s->g, s->numbers[i])->entity == w->entity) return;
-    if (!is_issuer(s, s->numbers[depth - 1], number)) return;
-    struct path before = s->now;
+    if (bits < s->tier || !may_fit(s, depth, w) || is_used(s, depth, w)) return;
+    int bits_before = s->now.bits;
     s->numbers[depth] = number;
     s->now.steps[depth] = &w->step;
     s->now.length = depth + 1;
     if (bits < s->now.bits) s->now.bits = bits;
-    if (!w->is_anchor)
-        follow(s, depth + 1);
-    else if (s->now.bits == s->tier)
-        keep(s); // more was tried in the tier above
-    s->now = before;
+    if (may_be_kept(s, w) && is_issuer(s, s->numbers[depth - 1], number)) {
+        if (!w->is_anchor)
+            follow(s, depth + 1);
+        else if (s->now.bits == s->tier && is_signed(s))
+            keep(s); // more was tried in the tier above
+    }
+    if (s->broken == depth) s->broken = 0;
+    s->now.length = depth;
+    s->now.bits = bits_before;
 }
 
 // Can a path of the wanted length still be completed through it?
@@ -212,16 +241,36 @@ static bool may_fit(const struct search *s, size_t depth, const struct version *
     return rest > 0 && depth + 1 + rest <= s->length;
 }
 
+static bool is_used(const struct search *s, size_t depth, const struct version *w) {
+    for (size_t i = 0; i < depth; i++)
+        if (graph_version(s->g, s->numbers[i])->entity == w->entity) return true;
+    return false;
+}
+
+// Before anything is paid for it: may the path that has come to w be one of the candidates?
+static bool may_be_kept(struct search *s, const struct version *w) {
+    if (s->candidate_count < CANDIDATES_MAX) return true;
+    const struct path *last = &s->candidates[CANDIDATES_MAX - 1];
+    bool may_be =
+        w->is_anchor ? path_compare(&s->now, last) < 0 : path_end(&s->now) >= path_end(last);
+    if (!may_be) s->has_dropped = true;
+    return may_be;
+}
+
 static bool is_issuer(struct search *s, uint32_t subject, uint32_t issuer) {
-    struct version *w = graph_version(s->g, issuer);
-    const struct version *v = graph_version(s->g, subject);
-    int relation = X509_check_issued(w->step.cert, v->step.cert);
+    X509 *above = graph_version(s->g, issuer)->step.cert;
+    X509 *cert = graph_version(s->g, subject)->step.cert;
+    bool is_made = true;
+    int relation = X509_check_issued(above, cert);
     if (relation == X509_V_ERR_KEYUSAGE_NO_CERTSIGN)
-        object(s, SAYS_CERTIFICATE, w->step.cert, "it may not sign certificates (keyUsage)");
+        object(s, SAYS_CERTIFICATE, above, "it may not sign certificates (keyUsage)");
+    if (relation == X509_V_ERR_AKID_SKID_MISMATCH) object(s, SAYS_KEY, cert, other_key_words);
     if (relation != X509_V_OK) return false;
     const char *why = judge(s, issuer);
-    if (why) object(s, SAYS_CERTIFICATE, w->step.cert, why);
-    return !why && is_signed(s, subject, issuer);
+    if (why) object(s, SAYS_CERTIFICATE, above, why);
+    if (signatures_know(s->signatures, s->g, subject, issuer, &is_made) && !is_made)
+        object(s, SAYS_CERTIFICATE, cert, unsigned_words);
+    return !why && is_made;
 }
 
 static const char *judge(struct search *s, uint32_t number) {
@@ -235,27 +284,36 @@ static const char *judge(struct search *s, uint32_t number) {
     return j->refusal;
 }
 
-static bool is_signed(struct search *s, uint32_t subject, uint32_t issuer) {
-    const struct version *w = graph_version(s->g, issuer);
-    X509 *cert = graph_version(s->g, subject)->step.cert;
-    for (int i = 0; i < s->answer->signatures; i++)
-        if (s->checked[i].version == subject && s->checked[i].entity == w->entity)
-            return s->checked[i].is_good;
-    int place = s->answer->signatures;
-    if (!charge(s, &s->answer->signatures, s->q->limits.signatures,
-                "given up after too many checks of signatures"))
+// Signatures are the dearest, so they are looked at when a path is whole, each once. What was to come below a bad one is given up.
+static bool is_signed(struct search *s) {
+    for (size_t i = 1; i < s->now.length; i++) {
+        if (check_signature(s, s->numbers[i - 1], s->numbers[i])) continue;
+        if (!s->spent) s->broken = i;
         return false;
-    bool is_good = signatures_check(s->q->signatures, s->g, subject, issuer);
-    s->checked[place] = (struct checked){subject, w->entity, is_good};
-    if (!is_good) object(s, SAYS_CERTIFICATE, cert, "its issuer's key did not make its signature");
-    return is_good;
+    }
+    return true;
+}
+
+static bool check_signature(struct search *s, uint32_t subject, uint32_t issuer) {
+    X509 *cert = graph_version(s->g, subject)->step.cert;
+    bool is_made;
+    if (signatures_know(s->signatures, s->g, subject, issuer, &is_made)) return is_made;
+    if (!charge(s, &s->answer->signatures, s->q->limits.signatures,
+                "too many checks of signatures"))
+        return false;
+    is_made = signatures_check(s->signatures, s->g, subject, issuer);
+    if (!is_made) object(s, SAYS_CERTIFICATE, cert, unsigned_words);
+    return is_made;
 }
 
 static void keep(struct search *s) {
     size_t i = s->candidate_count;
     while (i > 0 && path_compare(&s->now, &s->candidates[i - 1]) < 0) i--;
+    if (s->candidate_count < CANDIDATES_MAX)
+        s->candidate_count++;
+    else
+        s->has_dropped = true;
     if (i == CANDIDATES_MAX) return;
-    if (s->candidate_count < CANDIDATES_MAX) s->candidate_count++;
     memmove(&s->candidates[i + 1], &s->candidates[i],
             (s->candidate_count - 1 - i) * sizeof *s->candidates);
     s->candidates[i] = s->now;
@@ -279,11 +337,17 @@ static void walk_in_vain(struct search *s) {
     s->spent = NULL; // nothing was left to be found
 }
 
+static void say_spent(struct search *s) {
+    s->said = SAYS_NOTHING;
+    struct text *out = objection(s, SAYS_PATH);
+    certificate_add_title(out, s->q->leaf);
+    text_printf(out, ": given up after %s", s->spent);
+}
+
 // Nothing was found: names what stands in the way.
 static void explain(struct search *s) {
     const struct version *v = graph_version(s->g, s->numbers[0]);
     if (!s->spent) walk_in_vain(s);
-    graph_reach(s->g, 0, NULL, NULL, s->distances);
     for (size_t i = 1; i < PATH_LENGTH_MAX && graph_first(s->g, v->issuer) != GRAPH_NOBODY; i++)
         v = graph_version(s->g, graph_first(s->g, v->issuer));
     struct text *out = objection(s, SAYS_MISSING);
@@ -299,8 +363,16 @@ static void explain(struct search *s) {
         certificate_add_title(out, s->q->leaf);
         text_add(out, SLICE(": no path leads from it to a trusted certificate"));
     }
-    bool is_weak = s->distances[graph_version(s->g, s->numbers[0])->issuer] > 0;
-    if (is_weak) object(s, SAYS_CERTIFICATE, s->q->leaf, "every path from it has a weak signature");
+    if (is_weak(s)) object(s, SAYS_KEY, s->q->leaf, "every path from it has a weak signature");
+}
+
+// Is it strength alone that leaves no way to an anchor?
+static bool is_weak(struct search *s) {
+    const struct version *leaf = graph_version(s->g, s->numbers[0]);
+    graph_reach(s->g, 0, NULL, NULL, s->distances);
+    bool is_there = s->distances[leaf->issuer] > 0;
+    graph_reach(s->g, s->q->bits_min, NULL, NULL, s->distances);
+    return is_there && (leaf->digest_bits < s->q->bits_min || s->distances[leaf->issuer] == 0);
 }
 
 static bool charge(struct search *s, int *spent, int limit, const char *what) {
@@ -308,7 +380,7 @@ static bool charge(struct search *s, int *spent, int limit, const char *what) {
     if (*spent >= limit)
         s->spent = what;
     else if ((++*spent % CLOCK_EVERY == 0 || spent != &s->answer->visits) && cpu_us() > s->ends_us)
-        s->spent = "given up after too much time";
+        s->spent = "too much time";
     return !s->spent;
 }
 

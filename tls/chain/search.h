@@ -15,9 +15,14 @@ enum chain_result {
     CHAIN_REFUSED,  // no valid path
     CHAIN_EXHAUSTED // a budget was spent before that was known
 };
+// A budget that is spent does not take back what was found before: no path is stronger, and of those as strong none shorter. Only
+// whether one of the same strength and length ends later is not known then; answer.cut says so.
+
 struct chain_answer {
     struct path path; // CHAIN_FOUND: its steps are borrowed from the graph, until it is changed
-    struct text why;  // else: one line that begins with the certificate at fault
+    const char
+        *cut; // CHAIN_FOUND: of what there was too much to look at all paths; NULL: of nothing
+    struct text why; // else: one line that begins with the certificate at fault
     int visits, signatures, verifications; // spent
 };
 

@@ -14,6 +14,7 @@ struct signatures {
 };
 static char is_good, is_bad;
 
+static const unsigned char *key_print(struct graph *g, uint32_t number);
 static bool check(struct graph *g, uint32_t subject, uint32_t issuer);
 
 struct signatures *signatures_new(void) {
@@ -30,14 +31,25 @@ void signatures_free(struct signatures *s) {
 }
 
 bool signatures_check(struct signatures *s, struct graph *g, uint32_t subject, uint32_t issuer) {
-    if (!s) return check(g, subject, issuer);
-    const unsigned char *cert = graph_version(g, subject)->step.print;
-    const unsigned char *key = graph_key_print(g, graph_version(g, issuer)->entity);
-    void *known = print_map_find(s->results, cert, key);
-    if (known) return known == &is_good;
-    bool is_made = check(g, subject, issuer);
-    (void)print_map_add(s->results, cert, key, is_made ? &is_good : &is_bad);
+    bool is_made = false;
+    if (s && signatures_know(s, g, subject, issuer, &is_made)) return is_made;
+    is_made = check(g, subject, issuer);
+    if (s)
+        (void)print_map_add(s->results, graph_version(g, subject)->step.print, key_print(g, issuer),
+                            is_made ? &is_good : &is_bad);
     return is_made;
+}
+
+bool signatures_know(const struct signatures *s, struct graph *g, uint32_t subject, uint32_t issuer,
+                     bool *is_made) {
+    const unsigned char *cert = graph_version(g, subject)->step.print;
+    const void *known = print_map_find(s->results, cert, key_print(g, issuer));
+    if (known) *is_made = known == &is_good;
+    return known;
+}
+
+static const unsigned char *key_print(struct graph *g, uint32_t number) {
+    return graph_key_print(g, graph_version(g, number)->entity);
 }
 
 static bool check(struct graph *g, uint32_t subject, uint32_t issuer) {
