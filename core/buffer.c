@@ -6,6 +6,7 @@
 #include "core/buffer.h"
 
 #include <sanitizer/asan_interface.h> // nothing without the sanitizer
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #define BLOCK_BYTES ((size_t)4096 - 64)
 // So many blocks of that size wait to be used again: a turn of the loop has about as many under way.
 #define SPARES_MAX 64
+#define SHARES     64
 // Pieces shorter than this are copied by buffer_move(): a piece has a page of memory behind it, and a source
 // that trickles must not make a queue whose memory is a thousand times its length.
 #define PIECE_WORTH_MOVING 1024
@@ -30,6 +32,8 @@ struct block {
 struct blocks {
     struct block *spares;
     unsigned count;
+    size_t held_bytes; // in all buffers, with the room in their blocks
+    size_t budget_bytes;
 };
 
 // No block in the queue is empty.
@@ -41,8 +45,8 @@ struct buffer {
     struct blocks *blocks;
 };
 
-static struct block *block_new(struct blocks *spares, size_t bytes);
-static void block_free(struct blocks *spares, struct block *k);
+static struct block *block_new(struct blocks *set, size_t bytes);
+static void block_free(struct blocks *set, struct block *k);
 static size_t room(const struct block *k);
 static void append(struct buffer *b, struct block *k);
 static void drop_first(struct buffer *b);
@@ -52,7 +56,17 @@ static void copy_first(struct buffer *dst, struct buffer *src, size_t bytes);
 struct blocks *blocks_new(void) {
     struct blocks *set = calloc(1, sizeof(*set));
     CHECK(set != NULL);
+    set->budget_bytes = SIZE_MAX;
     return set;
+}
+
+void blocks_set_budget(struct blocks *set, size_t bytes) {
+    set->budget_bytes = bytes;
+}
+
+size_t blocks_share(const struct blocks *set) {
+    if (set->held_bytes >= set->budget_bytes) return 0;
+    return (set->budget_bytes - set->held_bytes) / SHARES;
 }
 
 void blocks_free(struct blocks *set) {
@@ -165,34 +179,36 @@ void buffer_commit(struct buffer *b, size_t n) {
 
 // --- blocks ---
 
-static struct block *block_new(struct blocks *spares, size_t bytes) {
+static struct block *block_new(struct blocks *set, size_t bytes) {
     struct block *k;
     if (bytes < BLOCK_BYTES) bytes = BLOCK_BYTES;
-    if (spares && spares->spares && bytes == BLOCK_BYTES) {
-        k = spares->spares;
+    if (set && set->spares && bytes == BLOCK_BYTES) {
+        k = set->spares;
         ASAN_UNPOISON_MEMORY_REGION(k->bytes, BLOCK_BYTES);
-        spares->spares = k->next;
-        spares->count--;
+        set->spares = k->next;
+        set->count--;
     } else {
         k = malloc(sizeof(*k) + bytes);
         CHECK(k != NULL);
         k->end = k->bytes + bytes;
     }
+    if (set) set->held_bytes += bytes;
     k->next = NULL;
     k->at = k->bytes;
     k->len = 0;
     return k;
 }
 
-static void block_free(struct blocks *spares, struct block *k) {
-    bool is_small = k->end == k->bytes + BLOCK_BYTES;
-    if (!spares || !is_small || spares->count >= SPARES_MAX) {
+static void block_free(struct blocks *set, struct block *k) {
+    size_t bytes = (size_t)(k->end - k->bytes);
+    if (set) set->held_bytes -= bytes;
+    if (!set || bytes != BLOCK_BYTES || set->count >= SPARES_MAX) {
         free(k);
         return;
     }
-    k->next = spares->spares;
-    spares->spares = k;
-    spares->count++;
+    k->next = set->spares;
+    set->spares = k;
+    set->count++;
     ASAN_POISON_MEMORY_REGION(k->bytes, BLOCK_BYTES); // who still looks at it is found
 }
 

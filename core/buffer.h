@@ -11,10 +11,14 @@
 // one to those who only look.
 struct buffer;
 
-// Blocks of one loop that wait to be used again, so that a small exchange asks for no memory.
+// The blocks of one loop: those that wait to be used again, so that a small exchange asks for no memory, and how much all buffers hold.
 struct blocks;
 struct blocks *blocks_new(void);
 void blocks_free(struct blocks *set); // after all buffers that were made with it
+void blocks_set_budget(struct blocks *set, size_t bytes); // for all buffers together; none at first
+// What one queue should hold at most: a 64th of what all others leave of the budget. So a few may hold much, and of many each holds
+// little ("dynamic thresholds", as switches share their memory among queues). Nothing is refused who holds more.
+size_t blocks_share(const struct blocks *set);
 
 struct buffer *buffer_new(struct blocks *blocks); // NULL: none are kept
 void buffer_free(struct buffer *b);

@@ -115,6 +115,10 @@ struct blocks *loop_blocks(struct loop *loop) {
     return loop->blocks;
 }
 
+void loop_set_buffer_budget(struct loop *loop, size_t bytes) {
+    blocks_set_budget(loop->blocks, bytes);
+}
+
 void loop_begin_turn(struct loop *loop) {
     if (loop->is_entered) return;
     loop->is_entered = true;

@@ -64,6 +64,9 @@ struct watch *loop_watch_signal(struct loop *loop, int signal_number, ready_fn *
                                 void *arg);
 void loop_unwatch(struct watch *w);
 
+// How much the buffers of all streams should hold together (blocks_share() in core/buffer.h); no bound at first.
+void loop_set_buffer_budget(struct loop *loop, size_t bytes);
+
 // For core/ only: libevent's base, and what each callback of an event of core/ calls before anything
 // else (the first one of a turn reads the clock).
 struct event_base *loop_base(struct loop *loop);

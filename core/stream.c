@@ -204,6 +204,10 @@ size_t stream_backlog(struct stream *s) {
     return bytes;
 }
 
+size_t stream_backlog_share(const struct stream *s) {
+    return blocks_share(loop_blocks(s->loop));
+}
+
 void stream_set_low_mark(struct stream *s, size_t bytes) {
     s->low_mark = bytes;
 }

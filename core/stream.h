@@ -74,6 +74,8 @@ void stream_move(struct stream *dst, struct stream *src, size_t bytes);
 size_t stream_backlog(struct stream *s);
 size_t stream_unsent(const struct stream *s); // the same, for one who does not wait for it
 void stream_set_low_mark(struct stream *s, size_t bytes); // default 64 KiB
+// What its backlog should not go beyond, by what all streams of its loop hold (loop_set_buffer_budget()).
+size_t stream_backlog_share(const struct stream *s);
 // Tries to write now instead of at the end of the turn.
 void stream_flush(struct stream *s);
 // No more output will come: after the backlog, close_notify (TLS) and the end of file are sent. Reading goes on.

@@ -7,6 +7,7 @@
 #include "http/message/forward.h"
 #include "http/message/writer.h"
 
+static size_t fair_high(const struct pump_job *job);
 static bool has_room(const struct pump *p);
 static void splice_some(struct pump *p);
 static void set_spliced(struct pump *p, bool is_spliced);
@@ -23,18 +24,22 @@ static void release_source(struct pump *p);
 // What a source may read at a time for a sink that does not keep up: speed is not ours to give then, and what is read in
 // small blocks is given back in small blocks.
 enum { SLOW_INPUT_BYTES = 16 * 1024 };
+// What each may have, however many there are: a piece that waits and one that comes.
+enum { HIGH_LEAST = 2 * SLOW_INPUT_BYTES };
 // What passes through a pipe is nobody's block of memory here and has no other backlog beside it, so a piece may be longer: half the calls.
 enum { SPLICED_TIMES_HIGH = 2 };
 
 void pump_start(struct pump *p, const struct pump_job *job) {
     uint64_t now_ms = clock_ms();
     *p = (struct pump){.state = PUMP_RUNNING, .job = *job, .began_ms = now_ms, .moved_ms = now_ms};
+    p->high = fair_high(job);
     if (job->sink) stream_set_low_mark(job->sink, job->low);
 }
 
 enum pump_state pump_run(struct pump *p) {
     if (p->state != PUMP_RUNNING) return p->state;
     if (p->job.sink && stream_end(p->job.sink) == STREAM_FAILED) p->state = PUMP_NO_SINK;
+    p->high = fair_high(&p->job);
     while (p->state == PUMP_RUNNING && has_room(p) && move_some(p)) continue;
     splice_some(p);
     steer_source(p);
@@ -53,9 +58,15 @@ bool pump_waits_for_sink(const struct pump *p) {
            (p->is_held || !has_room(p));
 }
 
+static size_t fair_high(const struct pump_job *job) {
+    size_t share = job->sink ? stream_backlog_share(job->sink) : job->high;
+    if (share < HIGH_LEAST) share = HIGH_LEAST;
+    return share < job->high ? share : job->high;
+}
+
 static bool has_room(const struct pump *p) {
     if (p->is_spliced) return stream_backlog(p->job.sink) == 0;
-    return !p->job.sink || stream_backlog(p->job.sink) + SLOW_INPUT_BYTES <= p->job.high;
+    return !p->job.sink || stream_backlog(p->job.sink) + SLOW_INPUT_BYTES <= p->high;
 }
 
 // Where the rest of a body is only bytes, they pass from socket to socket (core/stream_splice.c); what was read before comes first.
@@ -166,8 +177,8 @@ static void steer_source(struct pump *p) {
         hold_source(p);
     else
         release_source(p);
-    bool keeps_up = backlog <= p->job.low && p->job.high - backlog > SLOW_INPUT_BYTES;
-    stream_set_input_max(p->job.source, keeps_up ? p->job.high - backlog : SLOW_INPUT_BYTES);
+    bool keeps_up = backlog <= p->job.low && backlog + SLOW_INPUT_BYTES < p->high;
+    stream_set_input_max(p->job.source, keeps_up ? p->high - backlog : SLOW_INPUT_BYTES);
 }
 
 static void hold_source(struct pump *p) {

@@ -8,7 +8,8 @@
 #include "http/message/parser.h"
 
 // One body in motion: from a stream (through the parser that knows where the body ends) to another stream (in the framing chosen
-// for it). Memory is bounded: when the sink's backlog reaches `high`, the source is held until it has fallen to `low`.
+// for it). Memory is bounded: when the sink's backlog reaches `high`, or less where many wait for slow sinks (stream_backlog_share()), the source is
+// held until it has fallen to `low`, or to nothing.
 
 enum pump_state {
     PUMP_IDLE, // not started
@@ -35,6 +36,7 @@ struct pump_job {
 struct pump {
     enum pump_state state;
     struct pump_job job;
+    size_t high;      // what the job allows of the backlog, and the others leave of memory
     bool is_held;     // we hold the source
     bool is_spliced;  // the rest goes from socket to socket
     uint64_t bytes;   // body bytes moved

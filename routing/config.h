@@ -50,8 +50,9 @@ struct config {
     char *path;
     int workers; // 0: one per core
     struct place user_place;
-    char *resolver; // name servers: "127.0.0.1:53,10.0.0.1"; NULL: those of resolv.conf
-    char *user;     // who workers and control run as when started by root; NULL: "nobody"
+    size_t buffer_bytes; // that a worker's buffers should not go beyond together
+    char *resolver;      // name servers: "127.0.0.1:53,10.0.0.1"; NULL: those of resolv.conf
+    char *user;          // who workers and control run as when started by root; NULL: "nobody"
     struct listen_conf *listens;
     size_t listen_count;
     struct tls_conf tls;

@@ -188,6 +188,28 @@ static void a_block_whose_bytes_are_gone_is_used_again(void **state) {
     blocks_free(blocks);
 }
 
+static void a_share_is_a_part_of_what_the_others_leave(void **state) {
+    (void)state;
+    struct blocks *blocks = blocks_new();
+    struct buffer *b = buffer_new(blocks);
+    assert_true(blocks_share(blocks) > (size_t)1 << 32); // no bound at first
+    blocks_set_budget(blocks, 128 * 1024);
+    assert_int_equal(blocks_share(blocks), 2048);
+    size_t got;
+    buffer_reserve(b, 64 * 1024, 64 * 1024, &got);
+    buffer_commit(b, 1); // what counts is the memory
+    assert_int_equal(blocks_share(blocks), (128 * 1024 - got) / 64);
+    buffer_reserve(b, 128 * 1024, 128 * 1024, NULL);
+    buffer_commit(b, 0);
+    assert_int_equal(blocks_share(blocks), (128 * 1024 - got) / 64);
+    buffer_reserve(b, 128 * 1024, 128 * 1024, NULL);
+    buffer_commit(b, 5);
+    assert_int_equal(blocks_share(blocks), 0);
+    buffer_free(b);
+    assert_int_equal(blocks_share(blocks), 2048);
+    blocks_free(blocks);
+}
+
 static void what_is_left_of_the_last_block_is_reserved_if_it_is_enough(void **state) {
     (void)state;
     struct buffer *b = buffer_new(NULL);
@@ -230,6 +252,7 @@ int main(void) {
         cmocka_unit_test(a_large_piece_is_moved_without_a_copy),
         cmocka_unit_test(bytes_that_trickle_through_pile_up_no_pages),
         cmocka_unit_test(a_block_whose_bytes_are_gone_is_used_again),
+        cmocka_unit_test(a_share_is_a_part_of_what_the_others_leave),
         cmocka_unit_test(what_is_left_of_the_last_block_is_reserved_if_it_is_enough),
         cmocka_unit_test(more_runs_than_asked_for_are_not_written),
     };
