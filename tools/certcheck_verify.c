@@ -23,7 +23,7 @@ enum choice {
 static const struct option options[] = {
     {"verify", no_argument, NULL, OPTION_VERIFY},
 #define OPTION(symbol, name, argument, help)                                                       \
-    {name, (argument) ? required_argument : no_argument, NULL, OPTION_##symbol},
+    {name, (argument) != NULL ? required_argument : no_argument, NULL, OPTION_##symbol},
 #include "tools/certcheck_verify_options.def"
 #undef OPTION
     {NULL, 0, NULL, 0},
