@@ -50,6 +50,9 @@ class MemoryWatch:
         self.is_over.set()
         self.thread.join()
 
+    def is_above(self, more_bytes):
+        return procfs.memory_bytes(self.pid, "Private_Dirty") > self.before + more_bytes
+
 
 def pause_once(pieces, after_bytes, seconds):
     seen, has_paused = 0, False
