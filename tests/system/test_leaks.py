@@ -8,10 +8,10 @@ import struct
 import time
 
 import procfs
-from backends import always, answer
 from content import MIB
 from harness import FULL, SystemTest, main
 from load import wrk
+from nginx import Nginx
 from wire import Client, request
 
 REQUESTS, ABORTED = (100_000, 10_000) if FULL else (30_000, 3_000)
@@ -19,7 +19,7 @@ REQUESTS, ABORTED = (100_000, 10_000) if FULL else (30_000, 3_000)
 
 class Leaks(SystemTest):
     def test_no_descriptor_is_left_after_many_requests_and_many_aborted_ones(self):
-        rsp = self.rsp(self.site(self.backend(always(answer(200, b"x" * 20000)))), tls=True)
+        rsp = self.start()
         self.run_all(rsp, REQUESTS // 10, ABORTED // 10)
         time.sleep(0.5)
         before = procfs.descriptors(rsp.worker())
@@ -28,13 +28,18 @@ class Leaks(SystemTest):
         self.note(f"{done} requests and {ABORTED} aborted: {before} descriptors before, {procfs.descriptors(rsp.worker())} after")
 
     def test_memory_does_not_grow_with_requests(self):
-        rsp = self.rsp(self.site(self.backend(always(answer(200, b"x" * 20000)))), tls=True, build="release")
+        rsp = self.start(build="release")
         self.run_all(rsp, REQUESTS, ABORTED)
         before = procfs.memory_bytes(rsp.worker(), "Private_Dirty")
         done = self.run_all(rsp, REQUESTS, ABORTED)
         grown = procfs.memory_bytes(rsp.worker(), "Private_Dirty") - before
         self.note(f"memory grew by {grown >> 10} KiB in {done} requests and {ABORTED} aborted ones")
         self.assertLess(grown, 2 * MIB)
+
+    def start(self, **options):
+        nginx = Nginx(page_bytes=20000)
+        self.addCleanup(nginx.kill)
+        return self.rsp(self.site(nginx), tls=True, **options)
 
     def run_all(self, rsp, requests, aborted):
         done = 0

@@ -3,26 +3,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What may be tried again is, once, and nothing else: no POST is sent twice, whatever a backend does."""
 
-import os
 import re
-import signal
 import socket
 import subprocess
-import tempfile
 import time
 
-import procfs
 from backends import answer, echo, once, respond
-from harness import SystemTest, can_connect, free_port, main, wait_until
+from harness import SystemTest, main
+from nginx import Nginx
 from wire import Client, get, request
-
-NGINX = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/errors.log crit;
-events {{ worker_connections 2048; }}
-http {{ access_log off; keepalive_requests 100000000;
-  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{ listen 127.0.0.1:{port}; location / {{ return 200 "a page\\n"; }} }} }}
-"""
 
 
 def closes_reused(conn):
@@ -88,32 +77,17 @@ class KilledBackend(SystemTest):
     """A backend dies under the load of wrk: nothing but answers, retries and 502 with a reason."""
 
     def start_nginx(self):
-        folder, port = tempfile.mkdtemp(prefix="rsp-test-nginx-"), free_port()
-        with open(os.path.join(folder, "nginx.conf"), "w", encoding="ascii") as f:
-            f.write(NGINX.format(folder=folder, port=port))
-        process = subprocess.Popen(["/usr/sbin/nginx", "-c", os.path.join(folder, "nginx.conf")],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(self.kill_all, process)
-        wait_until(lambda: can_connect(port), 10, "nginx")
-        return process, port
-
-    @staticmethod
-    def kill_all(process):
-        for pid in procfs.descendants(process.pid) + [process.pid]:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        process.wait()
+        nginx = Nginx()
+        self.addCleanup(nginx.kill)
+        return nginx
 
     def test_a_backend_killed_under_load_costs_nothing_but_502_with_a_reason(self):
-        first, first_port = self.start_nginx()
-        _, second_port = self.start_nginx()
-        rsp = self.rsp(f'site "*" {{ to = pool "p" {{ "127.0.0.1:{first_port}", "127.0.0.1:{second_port}" }} }}')
+        first, second = self.start_nginx(), self.start_nginx()
+        rsp = self.rsp(f'site "*" {{ to = pool "p" {{ "{first.address}", "{second.address}" }} }}')
         worker = rsp.worker()
         load = subprocess.Popen(["wrk", "-t1", "-c64", "-d6s", f"http://127.0.0.1:{rsp.http}/"], stdout=subprocess.PIPE, text=True)
         time.sleep(2)
-        self.kill_all(first)
+        first.kill()
         out = load.communicate(timeout=60)[0]
         outcomes = [self.outcome(line) for line in rsp.access_lines()]
         self.note(f"{len(outcomes)} requests: " + ", ".join(f"{outcomes.count(o)} {o[0]} {o[1]}" for o in sorted(set(outcomes))))
