@@ -164,6 +164,14 @@ class Live(unittest.TestCase):
         found = self.look(port)[""]
         self.assertEqual([c["sent"] for c in found["certificates"] if c["sent"]], [1, 2])
         self.assertIn("default", found["live"]["probes"])
+        self.assertNotIn("CHAIN-INCOMPLETE", self.ids(found))
+
+    def test_what_gnutls_serv_sends_wrong_is_said(self):
+        port = free_port()
+        cert, key = write(self.path("gw.pem"), self.ec, self.middle, self.root), write(self.path("gw.key"), self.ec.key_pem())
+        self.start(["gnutls-serv", "--echo", "--port", str(port), "--x509certfile", cert, "--x509keyfile", key], port)
+        self.assertIn("CHAIN-ROOT-SENT", self.ids(self.look(port)[""]))
+        self.assertIn("leave it out", self.text(port))
 
     # --- STARTTLS: Debian's dovecot ---
 
@@ -186,6 +194,37 @@ class Live(unittest.TestCase):
         self.assertEqual(found["live"]["starttls"], "imap")
         self.assertNotIn("CHAIN-INCOMPLETE", self.ids(found))
         self.assertIn("CHAIN-INCOMPLETE", self.ids(self.look(self.dovecot(self.ec), "--starttls", "imap")[""]))
+
+    # --- STARTTLS: Debian's postfix ---
+
+    def postfix(self, *parts):
+        """Its master by itself: the command postfix looks through all of its folders first, for seconds."""
+        require(self, shutil.which("postfix"), "postfix")
+        port = free_port()
+        home = self.path(f"postfix-{port}")
+        for folder in ("", "data", "queue", "queue/pid", "queue/private", "queue/public"):
+            os.mkdir(os.path.join(home, folder))
+        for folder in ("data", "queue/private", "queue/public"):
+            shutil.chown(os.path.join(home, folder), "postfix")
+        cert, key = write(os.path.join(home, "c.pem"), *parts), write(os.path.join(home, "c.key"), self.ec.key_pem())
+        write(os.path.join(home, "main.cf"),
+              f"compatibility_level = 3.6\nqueue_directory = {home}/queue\ndata_directory = {home}/data\nmaillog_file = {home}/log\n"
+              f"maillog_file_prefixes = {home}\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nmyhostname = a.example\nmydestination =\n"
+              f"local_recipient_maps =\nalias_maps =\nalias_database =\nsmtpd_tls_security_level = may\nsmtpd_tls_chain_files = {key}, {cert}\n")
+        write(os.path.join(home, "master.cf"), f"127.0.0.1:{port} inet n - n - 1 smtpd\ntlsmgr unix - - n 1000? 1 tlsmgr\nanvil unix - - n - 1 anvil\n"
+              "postlog unix-dgram n - n - 1 postlogd\n")
+        daemons = subprocess.run(["postconf", "-h", "daemon_directory"], capture_output=True, text=True, check=True).stdout.strip()
+        # It ends its process group with itself.
+        return self.start([os.path.join(daemons, "master"), "-c", home, "-d"], port, start_new_session=True)
+
+    @unittest.skipUnless(os.geteuid() == 0, "postfix wants to be started by root")
+    def test_postfix_is_asked_with_starttls_and_what_it_sends_wrong_is_said(self):
+        found = self.look(self.postfix(self.ec, self.middle), "--starttls", "smtp")[""]
+        self.assertEqual(found["live"]["starttls"], "smtp")
+        self.assertFalse(self.ids(found) & {"CHAIN-ORDER", "CHAIN-ROOT-SENT", "CHAIN-INCOMPLETE", "NAME-MISMATCH"})
+        port = self.postfix(self.ec, self.root, self.middle)
+        self.assertLessEqual({"CHAIN-ORDER", "CHAIN-ROOT-SENT"}, self.ids(self.look(port, "--starttls", "smtp")[""]))
+        self.assertIn("CHAIN-INCOMPLETE", self.ids(self.look(self.postfix(self.ec), "--starttls", "smtp")[""]))
 
     # --- what is no server, and where else certificates come from ---
 

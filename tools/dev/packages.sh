@@ -6,7 +6,7 @@ BUILD_PACKAGES="cmake ninja-build gcc libc6-dev pkg-config libevent-dev liblua5.
     libc-ares-dev libidn2-dev libjansson-dev libhiredis-dev"
 DEMO_PACKAGES="python3 openssl curl"
 TEST_PACKAGES="libcmocka-dev clang clang-format-14 libclang-rt-14-dev python3 openssl curl wget git procps nginx varnish haproxy
-    wrk chromium libnss3-tools nodejs npm dovecot-imapd gnutls-bin graphviz prometheus python3-jsonschema python3-junitparser
+    wrk chromium libnss3-tools nodejs npm dovecot-imapd postfix gnutls-bin graphviz prometheus python3-jsonschema python3-junitparser
     python3-prometheus-client python3-cryptography-vectors bsdutils valgrind strace redis-server"
 BENCH_PACKAGES="nginx haproxy varnish hitch wrk python3 openssl curl util-linux valgrind strace"
 
