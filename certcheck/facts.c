@@ -15,11 +15,24 @@ static const struct {
     int nid;
     const char *name;
 } digests[] = {
-    {NID_md2, "md2"},           {NID_md4, "md4"},           {NID_md5, "md5"},
-    {NID_ripemd160, "rmd160"},  {NID_sha1, "sha1"},         {NID_sha224, "sha224"},
-    {NID_sha256, "sha256"},     {NID_sha384, "sha384"},     {NID_sha512, "sha512"},
-    {NID_sha3_256, "sha3-256"}, {NID_sha3_384, "sha3-384"}, {NID_sha3_512, "sha3-512"},
-    {NID_undef, "own"},         {NID_undef, "unknown"},
+    {NID_md2, "md2"},
+    {NID_md4, "md4"},
+    {NID_md5, "md5"},
+    {NID_ripemd160, "rmd160"},
+    {NID_sha1, "sha1"},
+    {NID_sha224, "sha224"},
+    {NID_sha256, "sha256"},
+    {NID_sha384, "sha384"},
+    {NID_sha512, "sha512"},
+    {NID_sha512_224, "sha512-224"},
+    {NID_sha512_256, "sha512-256"},
+    {NID_sha3_224, "sha3-224"},
+    {NID_sha3_256, "sha3-256"},
+    {NID_sha3_384, "sha3-384"},
+    {NID_sha3_512, "sha3-512"},
+    {NID_sm3, "sm3"},
+    {NID_undef, "own"},
+    {NID_undef, "unknown"},
 };
 // By OpenSSL's name of the key or of its group.
 static const struct {

@@ -23,6 +23,8 @@ static void judge_names(struct report *r);
 static void judge_one(struct report *r, X509 *cert, enum place place);
 static void judge_strength(struct report *r, X509 *cert, enum place place);
 static void judge_pss(struct report *r, X509 *cert);
+static int mask_digest(const RSA_PSS_PARAMS *pss);
+static void *unpack(const X509_ALGOR *algorithm, const ASN1_ITEM *kind);
 static void judge_serial(struct report *r, X509 *cert);
 static void judge_by_policy(struct report *r);
 static void judge_sent_by_policy(struct report *r, int i);
@@ -37,6 +39,7 @@ void report_judge_certificates(struct report *r, const struct report_rules *rule
                   : is_last ? PLACE_ANCHOR
                             : PLACE_INTERMEDIATE);
     }
+    if (!p) judge_one(r, r->trial.leaf, PLACE_LEAF);
     if (r->trial.rules->policy) judge_by_policy(r);
 }
 
@@ -77,8 +80,9 @@ static void judge_names(struct report *r) {
 
 static void judge_one(struct report *r, X509 *cert, enum place place) {
     if (!r->trial.rules->policy) judge_strength(r, cert, place);
-    judge_pss(r, cert);
     if (place == PLACE_ANCHOR) return;
+    bool is_pss = X509_get_signature_nid(cert) == NID_rsassaPss;
+    if (is_pss && X509_self_signed(cert, 0) != 1) judge_pss(r, cert);
     judge_serial(r, cert);
     const char *why = web_judge(cert, place, &r->trial.question);
     if (why) report_add(r, FINDING_WEB_PROFILE, cert, why);
@@ -108,24 +112,34 @@ static void judge_strength(struct report *r, X509 *cert, enum place place) {
 
 // RFC 4055 section 3.1 and BR section 7.1.3.2.1: one digest for both uses, and a salt as long as it.
 static void judge_pss(struct report *r, X509 *cert) {
-    if (X509_get_signature_nid(cert) != NID_rsassaPss) return;
     const X509_ALGOR *algorithm = NULL;
-    const void *value = NULL;
-    int type = 0, digest = NID_undef, mask_digest = NID_sha1;
+    int digest = NID_undef;
     X509_get0_signature(NULL, &algorithm, cert);
-    X509_ALGOR_get0(NULL, &type, &value, algorithm);
-    RSA_PSS_PARAMS *pss =
-        type == V_ASN1_SEQUENCE
-            ? ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(RSA_PSS_PARAMS), algorithm->parameter)
-            : NULL;
     X509_get_signature_info(cert, &digest, NULL, NULL, NULL);
-    long salt = pss && pss->saltLength ? ASN1_INTEGER_get(pss->saltLength) : 20;
-    if (pss && pss->maskHash) mask_digest = OBJ_obj2nid(pss->maskHash->algorithm);
+    RSA_PSS_PARAMS *pss = unpack(algorithm, ASN1_ITEM_rptr(RSA_PSS_PARAMS));
     const EVP_MD *md = EVP_get_digestbynid(digest);
-    bool is_good = pss && md && mask_digest == digest && salt == EVP_MD_get_size(md);
+    long salt = pss && pss->saltLength ? ASN1_INTEGER_get(pss->saltLength) : 20;
+    bool is_good = pss && md && mask_digest(pss) == digest && salt == EVP_MD_get_size(md);
     RSA_PSS_PARAMS_free(pss);
     ERR_clear_error();
     if (!is_good) report_add(r, FINDING_SIG_PSS_PARAMETERS, cert, NULL);
+}
+
+// MGF1 with SHA-1 where nothing is said.
+static int mask_digest(const RSA_PSS_PARAMS *pss) {
+    if (!pss->maskGenAlgorithm) return NID_sha1;
+    X509_ALGOR *mask = unpack(pss->maskGenAlgorithm, ASN1_ITEM_rptr(X509_ALGOR));
+    bool is_mgf1 = OBJ_obj2nid(pss->maskGenAlgorithm->algorithm) == NID_mgf1;
+    int digest = mask && is_mgf1 ? OBJ_obj2nid(mask->algorithm) : NID_undef;
+    X509_ALGOR_free(mask);
+    return digest;
+}
+
+// What an algorithm has as its parameters; NULL: nothing, or something else.
+static void *unpack(const X509_ALGOR *algorithm, const ASN1_ITEM *kind) {
+    int type = 0;
+    X509_ALGOR_get0(NULL, &type, NULL, algorithm);
+    return type == V_ASN1_SEQUENCE ? ASN1_TYPE_unpack_sequence(kind, algorithm->parameter) : NULL;
 }
 
 static void judge_serial(struct report *r, X509 *cert) {

@@ -80,7 +80,6 @@ static bool is_barred(void *arg, uint32_t number);
 static void walk_in_vain(struct search *s);
 static void say_spent(struct search *s);
 static void explain(struct search *s);
-static bool is_weak(struct search *s);
 static bool charge(struct search *s, int *spent, int limit, const char *what);
 static long cpu_us(void);
 static struct text *objection(struct search *s, enum weight weight);
@@ -264,6 +263,8 @@ static bool is_issuer(struct search *s, uint32_t subject, uint32_t issuer) {
     int relation = X509_check_issued(above, cert);
     if (relation == X509_V_ERR_KEYUSAGE_NO_CERTSIGN)
         object(s, SAYS_CERTIFICATE, above, "it may not sign certificates (keyUsage)");
+    if (relation == X509_V_ERR_UNSUPPORTED_SIGNATURE_ALGORITHM)
+        object(s, SAYS_CERTIFICATE, cert, "its signature's algorithm is not known here");
     if (relation == X509_V_ERR_AKID_SKID_MISMATCH) object(s, SAYS_KEY, cert, other_key_words);
     if (relation != X509_V_OK) return false;
     const char *why = judge(s, issuer);
@@ -363,16 +364,12 @@ static void explain(struct search *s) {
         certificate_add_title(out, s->q->leaf);
         text_add(out, SLICE(": no path leads from it to a trusted certificate"));
     }
-    if (is_weak(s)) object(s, SAYS_KEY, s->q->leaf, "every path from it has a weak signature");
-}
-
-// Is it strength alone that leaves no way to an anchor?
-static bool is_weak(struct search *s) {
     const struct version *leaf = graph_version(s->g, s->numbers[0]);
     graph_reach(s->g, 0, NULL, NULL, s->distances);
-    bool is_there = s->distances[leaf->issuer] > 0;
-    graph_reach(s->g, s->q->bits_min, NULL, NULL, s->distances);
-    return is_there && (leaf->digest_bits < s->q->bits_min || s->distances[leaf->issuer] == 0);
+    if (s->distances[leaf->issuer] == 0) return;
+    if (leaf->digest_bits < s->q->bits_min)
+        object(s, SAYS_KEY, s->q->leaf, "its signature is too weak or of an unknown kind");
+    object(s, SAYS_KEY, s->q->leaf, "every path from it has a weak signature or a weak key");
 }
 
 static bool charge(struct search *s, int *spent, int limit, const char *what) {
