@@ -12,6 +12,7 @@ from harness import SystemTest, main
 from load import wrk
 
 ATTACKERS, DEADLINE_S = 500, 10
+SLOTS = 20  # of a second: who has which sends in it, so that the attack does not come as a burst that costs the machine a moment
 
 
 class Attack:
@@ -35,14 +36,15 @@ class Attack:
         selector = selectors.DefaultSelector()
         for sock in self.socks:
             selector.register(sock, selectors.EVENT_READ)
+        slots = [list(self.socks)[slot::SLOTS] for slot in range(SLOTS)]
         while self.socks and not self.is_over:
-            for sock in list(self.socks):
+            for sock in slots[i % SLOTS]:
                 try:
-                    sock.send(text[i:i + 1])
+                    sock.send(text[i // SLOTS:i // SLOTS + 1])
                 except OSError:
                     pass
             i += 1
-            end = time.monotonic() + 1
+            end = time.monotonic() + 1 / SLOTS
             while (left := end - time.monotonic()) > 0:
                 for key, _ in selector.select(left):
                     self.look(selector, key.fileobj)
