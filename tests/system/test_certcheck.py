@@ -4,13 +4,12 @@
 """rsp-certcheck as it is called: what it prints, where, and with which exit status."""
 
 import os
-import re
 import subprocess
 import tempfile
 import unittest
 
 import certificates
-from harness import ROOT, program
+from harness import program
 
 
 def certcheck(*arguments):
@@ -107,18 +106,6 @@ class Certcheck(unittest.TestCase):
         bare = certcheck("--verify", "--anchors", root.cert_file, *explicit, root.issue("bare", names="DNS:bare").cert_file)
         self.assertEqual(bare.returncode, 2)
         self.assertIn("a policy is required, and there is none in common on its path", bare.stdout)
-
-    def test_help_manual_and_completion_name_the_same_options(self):
-        """Of both ways to call it: each row of the tables of options."""
-        with open(os.path.join(ROOT, "man", "rsp-certcheck.1"), encoding="utf-8") as f:
-            manual = set(re.findall(r"(?m)^\.It Fl (\S+)", f.read().replace("\\-", "-")))
-        with open(os.path.join(ROOT, "conf", "completion", "rsp-certcheck"), encoding="utf-8") as f:
-            completion = f.read()
-        said = certcheck("--help").stdout
-        alone, verify = (set(re.findall(r"(?m)^  -(\S+)", part)) for part in said.split("\nWith --verify: "))
-        self.assertEqual(alone | verify, manual - {"-"})
-        words = [set(re.search(name + r'="([^"]*)"', completion).group(1).split()) for name in ("options", "verify")]
-        self.assertEqual([{"-" + option for option in options} for options in (alone, verify)], words)
 
     def test_a_path_that_cannot_be_checked_is_told_from_one_that_is_refused(self):
         path = certificates.make(self.folder, "a.example")

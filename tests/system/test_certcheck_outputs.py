@@ -276,6 +276,8 @@ class Completion(unittest.TestCase):
             page = f.read().replace("\\-", "-")
         for option in self.complete("-") + self.complete("--verify", "-"):
             self.assertRegex(page, rf"(?m)^\.It Fl {re.escape(option[1:])}\b|^\.Fl -anchors , -at , -policy$", option)
+        described = {"-" + option for option in re.findall(r"(?m)^\.It Fl (\S+)", page)}
+        self.assertLessEqual(described - {"--"}, set(self.complete("-") + self.complete("--verify", "-")))
 
 
 if __name__ == "__main__":

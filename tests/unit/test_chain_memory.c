@@ -15,6 +15,7 @@
 #include "core/check.h"
 #include "tests/unit/chain_fixture.h"
 #include "tls/chain/decoded.h"
+#include "tls/chain/load.h"
 #include "tls/chain/signatures.h"
 
 #define SERIALS 100 // more than a table holds at first
@@ -53,6 +54,24 @@ static void the_same_bytes_are_one_certificate_and_others_are_not(void **state) 
         assert_int_equal(ASN1_INTEGER_get(X509_get0_serialNumber(first[i])), 1000 + i);
         X509_free(first[i]);
     }
+    drop_cert(&c);
+}
+
+static void a_file_that_has_a_certificate_many_times_has_it_decoded_once(void **state) {
+    struct made_cert c = make_ca("CA", NULL, NULL, NULL);
+    STACK_OF(X509) *all = NULL;
+    struct text pem, problems;
+    (void)state;
+    text_init(&pem, 1u << 20);
+    text_init(&problems, 1000);
+    for (int i = 0; i < SERIALS; i++) add_cert_pem(&pem, &c);
+    assert_int_equal(load_certificates(text_slice(&pem), "many.pem", &all, &problems), 0);
+    assert_int_equal(sk_X509_num(all), SERIALS); // all are there: a report tells of each
+    for (int i = 1; i < SERIALS; i++)
+        assert_ptr_equal(sk_X509_value(all, i), sk_X509_value(all, 0));
+    sk_X509_pop_free(all, X509_free);
+    text_fini(&pem);
+    text_fini(&problems);
     drop_cert(&c);
 }
 
@@ -114,6 +133,7 @@ static void a_signature_is_told_apart_by_certificate_and_by_key(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_bytes_are_one_certificate_and_others_are_not),
+        cmocka_unit_test(a_file_that_has_a_certificate_many_times_has_it_decoded_once),
         cmocka_unit_test(what_is_cut_or_damaged_is_no_certificate_even_beside_a_whole_one),
         cmocka_unit_test(a_signature_is_told_apart_by_certificate_and_by_key),
     };

@@ -77,12 +77,14 @@ void bundle_fini(struct bundle *b) {
 
 size_t load_certificates(struct slice content, const char *path, STACK_OF(X509) * *out,
                          struct text *problems) {
-    struct load_conf conf = {.path = path, .wanted = LOAD_CERTIFICATES};
+    struct decoded *decoded = decoded_new();
+    struct load_conf conf = {.path = path, .wanted = LOAD_CERTIFICATES, .decoded = decoded};
     struct bundle b;
     size_t failed = bundle_load(&b, content, &conf, problems);
     *out = b.certificates;
     b.certificates = NULL;
     bundle_fini(&b);
+    decoded_free(decoded);
     return failed;
 }
 

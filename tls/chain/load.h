@@ -42,7 +42,7 @@ size_t bundle_load(struct bundle *b, struct slice content, const struct load_con
                    struct text *problems);
 void bundle_fini(struct bundle *b);
 
-// One kind only. The stacks are made here; the caller frees them with their contents.
+// One kind only. The stacks are made here; the caller frees them with their contents. The same bytes are decoded once.
 size_t load_certificates(struct slice content, const char *path, STACK_OF(X509) * *out,
                          struct text *problems);
 size_t load_crls(struct slice content, const char *path, STACK_OF(X509_CRL) * *out,
