@@ -27,16 +27,9 @@ static void print_table(const char *name, const struct conf_table *t, const void
                         struct text *out);
 
 void config_print(const struct config *c, struct text *out) {
-    text_printf(out, "workers = %d\n", c->workers);
-    if (c->resolver) {
-        text_add(out, SLICE("resolver = "));
-        conf_print_string(out, slice_of(c->resolver));
-        text_add_char(out, '\n');
-    }
-    if (c->user) {
-        text_add(out, SLICE("user = "));
-        conf_print_string(out, slice_of(c->user));
-        text_add_char(out, '\n');
+    for (size_t i = 0; i < GLOBAL_SETTINGS.count; i++) {
+        struct conf_table one = {.fields = &GLOBAL_SETTINGS.fields[i], .count = 1};
+        print_part(&one, c, true, "", "\n", out);
     }
     for (size_t i = 0; i < c->listen_count; i++) print_listen(&c->listens[i], out);
     print_table("tls", &TLS_SETTINGS, &c->tls, out);

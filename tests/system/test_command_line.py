@@ -199,6 +199,7 @@ class Asking(CommandLine):
         status, out, _ = self.run_it("-T", "-c", path, environment={"STATE_DIRECTORY": self.path("kept")})
         self.assertEqual(status, GOOD)
         self.assertRegex(out, rf"(?m)^workers = {cores}$")
+        self.assertRegex(out, r"(?m)^buffers = \"256m\"$")
         self.assertIn(f'state = "{self.path("kept")}/state.json"', out)
         is_root = os.geteuid() == 0
         self.assertEqual(('user = "nobody"' in out, 'socket = "/run/rsp.sock"' in out), (is_root, is_root))
