@@ -30,6 +30,7 @@ struct local_reply {
 };
 
 static void begin_reply(struct exchange *x);
+static void let_client_go_on(struct exchange *x);
 static void ask(struct exchange *x);
 static void free_reply(struct local_reply *r);
 
@@ -93,7 +94,15 @@ static void begin_reply(struct exchange *x) {
                                .kept = &r->request_body,
                                .max_bytes = LOCAL_REQUEST_MAX,
                            });
+    let_client_go_on(x);
     pump_run(&x->upload);
+}
+
+// Here nobody else answers its Expect (RFC 9110 section 10.1.1); one whose body is too long by its own word gets the 413 instead.
+static void let_client_go_on(struct exchange *x) {
+    if (!x->request.expects_continue || x->upload.state == PUMP_TOO_LONG) return;
+    struct response_head go_on = {.status = 100, .reason = SLICE("Continue"), .minor_version = 1};
+    x->client_ops->send_head(x->client, &go_on);
 }
 
 static void ask(struct exchange *x) {

@@ -8,6 +8,7 @@
 #include "http/message/writer.h"
 
 static size_t fair_high(const struct pump_job *job);
+static bool is_too_long(const struct pump_job *job);
 static bool has_room(const struct pump *p);
 static void splice_some(struct pump *p);
 static void set_spliced(struct pump *p, bool is_spliced);
@@ -34,6 +35,7 @@ void pump_start(struct pump *p, const struct pump_job *job) {
     *p = (struct pump){.state = PUMP_RUNNING, .job = *job, .began_ms = now_ms, .moved_ms = now_ms};
     p->high = fair_high(job);
     if (job->sink) stream_set_low_mark(job->sink, job->low);
+    if (is_too_long(job)) p->state = PUMP_TOO_LONG;
 }
 
 enum pump_state pump_run(struct pump *p) {
@@ -62,6 +64,12 @@ static size_t fair_high(const struct pump_job *job) {
     size_t share = job->sink ? stream_backlog_share(job->sink) : job->high;
     if (share < HIGH_LEAST) share = HIGH_LEAST;
     return share < job->high ? share : job->high;
+}
+
+// By what its head says already.
+static bool is_too_long(const struct pump_job *job) {
+    uint64_t left = job->parser ? parser_body_left(job->parser) : UINT64_MAX;
+    return left < UINT64_MAX && left > job->max_bytes;
 }
 
 static bool has_room(const struct pump *p) {

@@ -83,7 +83,7 @@ static int ask(const struct call *c, const char *method, const char *path, struc
 static int show_page(const struct call *c, const char *path);
 static int cannot_reach(struct text *why);
 static bool take_option(struct call *c, int option);
-static bool take_time(unsigned *ms);
+static bool take_time(unsigned *ms, unsigned least);
 
 int main(int argc, char **argv) {
     static const struct option LONG[] = {{"confirm", required_argument, NULL, OPTION_CONFIRM},
@@ -124,19 +124,22 @@ static bool take_option(struct call *c, int option) {
     case OPTION_KEYS: c->keys = optarg; return true;
     case OPTION_MATCH: c->match = optarg; return true;
     case OPTION_WAIT: c->waits = true; return true;
-    case OPTION_FOR: return take_time(&c->for_ms);
-    case OPTION_CONFIRM: return take_time(&c->confirm_ms);
-    case OPTION_SLOWER: return take_time(&c->slower_ms);
-    case OPTION_TIMEOUT: return take_time(&c->wait_ms);
+    case OPTION_FOR: return take_time(&c->for_ms, 0);
+    case OPTION_CONFIRM: return take_time(&c->confirm_ms, 1);
+    case OPTION_SLOWER: return take_time(&c->slower_ms, 0);
+    case OPTION_TIMEOUT: return take_time(&c->wait_ms, 0);
     default: return false;
     }
 }
 
-static bool take_time(unsigned *ms) {
-    uint64_t value;
-    if (!conf_parse_ms(slice_of(optarg), &value) || value > INT32_MAX) return false;
+static bool take_time(unsigned *ms, unsigned least) {
+    uint64_t value = 0;
+    bool is_time = conf_parse_ms(slice_of(optarg), &value) && value <= INT32_MAX && value >= least;
+    if (!is_time)
+        fprintf(stderr, "rspctl: \"%s\": needs a time such as 500ms, 30s or 5m%s\n", optarg,
+                least > 0 ? ", more than none" : "");
     *ms = (unsigned)value;
-    return true;
+    return is_time;
 }
 
 static const struct verb *find_verb(const char *name) {

@@ -13,8 +13,17 @@
 
 // `rspctl pool NAME VERB ...`: words become one edit.
 
-enum { LINE_MAX_BYTES = 4096, POLL_FIRST_MS = 20, POLL_MOST_MS = 500 };
+enum { POLL_FIRST_MS = 20, POLL_MOST_MS = 500 };
 enum { KEYS_MOST = 20000, COMPARED_MOST = 2000000 }; // of one question (rsp-api(7))
+
+// A file line by line; "-" is the standard input.
+struct lines {
+    const char *path;
+    FILE *in;   // NULL: it cannot be opened, which was said
+    char *line; // without its end
+    size_t size;
+    int number;
+};
 
 static const char *const VERBS[] = {"add", "remove", "drain", "ready", "maint", "set"};
 
@@ -27,11 +36,14 @@ static int wait_for(const struct call *c, const char *pool, const json_t *addres
 static long long in_flight_of(const json_t *pool, const json_t *addresses);
 static int replace(const struct call *c, const char *pool, const char *path);
 static json_t *read_members(const char *path);
-static bool add_member(char *line, const char *path, int number, json_t *members);
+static bool add_member(struct lines *l, json_t *members);
+static void lines_open(struct lines *l, const char *path);
+static bool lines_next(struct lines *l);
+static bool lines_close(struct lines *l);
 static int plan(const struct call *c, const char *pool, const char *path);
 static size_t keys_a_question(const struct call *c, const char *pool, const json_t *members,
                               int *status);
-static json_t *read_keys(FILE *in, size_t most);
+static json_t *read_keys(struct lines *in, size_t most);
 static bool ask_plan(const struct call *c, const char *pool, json_t *members, json_t *keys,
                      json_t *total, int *status);
 static void sum(json_t *total, const json_t *part);
@@ -166,35 +178,59 @@ static int replace(const struct call *c, const char *pool, const char *path) {
     return status;
 }
 
-// A line a member: ADDRESS weight=2 backup. "-" is the standard input; "#" begins a comment.
+// A line a member: ADDRESS weight=2 backup. "#" begins a comment. A file without a member is taken for a mistake: it would end the pool.
 static json_t *read_members(const char *path) {
-    bool is_stdin = strcmp(path, "-") == 0, is_good = true;
-    FILE *in = is_stdin ? stdin : fopen(path, "re");
-    char line[LINE_MAX_BYTES];
-    if (!in) {
-        fprintf(stderr, "rspctl: %s: %s\n", path, strerror(errno));
-        return NULL;
-    }
+    struct lines l;
+    lines_open(&l, path);
     json_t *members = json_array();
-    for (int number = 1; is_good && fgets(line, sizeof line, in); number++)
-        is_good = add_member(line, path, number, members);
-    if (!is_stdin) fclose(in);
+    bool is_good = l.in;
+    while (is_good && lines_next(&l)) is_good = add_member(&l, members);
+    if (!lines_close(&l)) is_good = false;
+    if (is_good && json_array_size(members) == 0) {
+        fprintf(stderr, "rspctl: %s: there is no member in it (remove takes members away)\n", path);
+        is_good = false;
+    }
     if (is_good) return members;
     json_decref(members);
     return NULL;
 }
 
-static bool add_member(char *line, const char *path, int number, json_t *members) {
+static bool add_member(struct lines *l, json_t *members) {
     char *rest = NULL;
-    line[strcspn(line, "#\r\n")] = '\0';
-    const char *address = strtok_r(line, " \t", &rest);
+    l->line[strcspn(l->line, "#")] = '\0';
+    const char *address = strtok_r(l->line, " \t", &rest);
     if (!address) return true;
     json_t *member = json_object();
     bool is_good = json_object_set_new(member, "address", json_string(address)) == 0;
     for (char *word; is_good && (word = strtok_r(NULL, " \t", &rest));)
         is_good = read_setting(word, member);
-    if (!is_good) fprintf(stderr, "rspctl: %s:%d: needs ADDRESS weight=N ...\n", path, number);
+    if (!is_good)
+        fprintf(stderr, "rspctl: %s:%d: needs ADDRESS weight=N ...\n", l->path, l->number);
     json_array_append_new(members, member);
+    return is_good;
+}
+
+static void lines_open(struct lines *l, const char *path) {
+    *l = (struct lines){.path = path};
+    l->in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    if (!l->in) fprintf(stderr, "rspctl: %s: %s\n", path, strerror(errno));
+}
+
+static bool lines_next(struct lines *l) {
+    ssize_t len = getline(&l->line, &l->size, l->in);
+    if (len < 0) return false;
+    l->number++;
+    l->line[strcspn(l->line, "\r\n")] = '\0';
+    return true;
+}
+
+// False: it could not be read to its end.
+static bool lines_close(struct lines *l) {
+    free(l->line);
+    if (!l->in) return false;
+    bool is_good = !ferror(l->in);
+    if (!is_good) fprintf(stderr, "rspctl: %s: it cannot be read\n", l->path);
+    if (l->in != stdin) fclose(l->in);
     return is_good;
 }
 
@@ -202,17 +238,17 @@ static bool add_member(char *line, const char *path, int number, json_t *members
 
 static int plan(const struct call *c, const char *pool, const char *path) {
     json_t *members = read_members(path), *total = json_object(), *keys;
-    FILE *in = fopen(c->keys, "re");
+    struct lines in;
     int status = CTL_USAGE;
-    if (!in) fprintf(stderr, "rspctl: %s: %s\n", c->keys, strerror(errno));
-    if (in && members) {
+    lines_open(&in, c->keys);
+    if (in.in && members) {
         size_t most = keys_a_question(c, pool, members, &status);
-        while ((keys = read_keys(in, most)) && ask_plan(c, pool, members, keys, total, &status))
+        while ((keys = read_keys(&in, most)) && ask_plan(c, pool, members, keys, total, &status))
             continue;
-        fclose(in);
-        if (status == CTL_GOOD && c->as_json) ctl_print_json(total);
-        if (status == CTL_GOOD && !c->as_json) show_plan(total);
     }
+    if (!lines_close(&in) && status == CTL_GOOD) status = CTL_FAILED;
+    if (status == CTL_GOOD && c->as_json) ctl_print_json(total);
+    if (status == CTL_GOOD && !c->as_json) show_plan(total);
     json_decref(members);
     json_decref(total);
     return status;
@@ -232,13 +268,10 @@ static size_t keys_a_question(const struct call *c, const char *pool, const json
 }
 
 // As many as one question takes, a line each; NULL: that were all.
-static json_t *read_keys(FILE *in, size_t most) {
-    char line[LINE_MAX_BYTES];
+static json_t *read_keys(struct lines *in, size_t most) {
     json_t *keys = json_array();
-    while (json_array_size(keys) < most && fgets(line, sizeof line, in)) {
-        line[strcspn(line, "\r\n")] = '\0';
-        if (line[0]) json_array_append_new(keys, json_string(line));
-    }
+    while (json_array_size(keys) < most && lines_next(in))
+        if (in->line[0]) json_array_append_new(keys, json_string(in->line));
     if (json_array_size(keys) > 0) return keys;
     json_decref(keys);
     return NULL;

@@ -92,6 +92,19 @@ class Edits(PoolTest):
         code, _, err = rspctl(rsp, "pool", "nowhere")
         self.assertEqual((code, "there is no pool" in err), (1, True), err)
 
+    def test_a_list_that_cannot_be_read_or_names_nobody_changes_nothing(self):
+        rsp, admin = self.pools(hash_pool("127.0.0.1:1"))
+        with open(rsp.path("nobody"), "w", encoding="ascii") as f:
+            f.write("# all gone\n\n")
+        with open(rsp.path("long"), "w", encoding="ascii") as f:
+            f.write("127.0.0.1:1 # " + "x" * 5000 + " 127.0.0.1:2\n127.0.0.1:3\n")
+        for path, said in ((rsp.folder, "cannot be read"), (rsp.path("nobody"), "no member in it"), (rsp.path("none"), "No such file")):
+            code, _, err = rspctl(rsp, "pool", "apps", "replace", path)
+            self.assertEqual((code, said in err), (2, True), err)
+            self.assertEqual(list(admin.members("apps")), ["127.0.0.1:1"])
+        self.assertEqual(rspctl(rsp, "pool", "apps", "replace", rsp.path("long"))[0], 0)
+        self.assertEqual(sorted(admin.members("apps")), ["127.0.0.1:1", "127.0.0.1:3"])
+
     def test_what_save_prints_is_a_route_file_without_a_difference(self):
         a, b = "127.0.0.1:1", "127.0.0.1:2"
         rsp, admin = self.pools(hash_pool(a))
@@ -410,6 +423,20 @@ class Clients(PoolTest):
             self.assertTrue(reply.json["error"])
         self.assertEqual(admin.ask("GET", "/v1/pools/apps").tag, before)
         self.assertEqual(admin.edit("apps", ("add", "c:1")).status, 200)
+
+    def test_who_expects_to_be_told_to_go_on_is_told(self):
+        rsp, admin = self.pools(hash_pool("127.0.0.1:1"))
+        body = b'{"edits": [{"do": "add", "address": "127.0.0.1:2"}]}'
+        head = "PATCH /v1/pools/apps HTTP/1.1\r\nHost: rsp\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        with Client(rsp.path("admin.sock")) as client:
+            client.send((head % len(body)).encode())
+            self.assertEqual(client.read_head().status, 100)
+            client.send(body)
+            self.assertEqual(client.read_answer("PATCH").status, 200)
+        self.assertEqual(sorted(admin.members("apps")), ["127.0.0.1:1", "127.0.0.1:2"])
+        with Client(rsp.path("admin.sock")) as client:
+            client.send((head % 3000000).encode())
+            self.assertEqual(client.read_head().status, 413)
 
     def test_who_looked_at_something_older_is_told_so(self):
         _, admin = self.pools(hash_pool("a:1", "b:1"))

@@ -22,6 +22,11 @@ class Trials(SystemTest):
     def body(self, rsp):
         return get(rsp.http).body.decode()
 
+    def test_a_trial_of_no_time_is_refused(self):
+        rsp = self.rsp(says("old"))
+        code, _, err = rspctl(rsp, "reload", "--confirm", "0s")
+        self.assertEqual((code, "more than none" in err), (2, True), err)
+
     def test_what_nobody_confirms_goes_back_although_the_file_is_still_the_new_one(self):
         rsp = self.rsp(says("old"), workers=2)
         out = self.reload(rsp, says("new"), "--confirm", "1s")

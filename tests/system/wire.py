@@ -26,15 +26,17 @@ class Answer:
 
 
 class Client:
-    """One connection. verify: a CA file that must vouch for the server; None: anything goes."""
+    """One connection. port: or the path of a unix socket. verify: a CA file that must vouch for the server; None: anything goes."""
 
     def __init__(self, port, tls=None, host="127.0.0.1", timeout=30, receive_buffer=None, verify=None):
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        is_local = isinstance(port, str)
+        self.sock = socket.socket(socket.AF_UNIX if is_local else socket.AF_INET, socket.SOCK_STREAM)
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(timeout)
-        self.sock.connect((host, port))
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.connect(port if is_local else (host, port))
+        if not is_local:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             self.sock = client_tls(verify).wrap_socket(self.sock, server_hostname=tls, suppress_ragged_eofs=False)
         self.waiting = b""
