@@ -15,6 +15,7 @@
 struct check_set {
     STACK_OF(X509) * leaf, *anchors, *chain;
     STACK_OF(X509_CRL) * crls;
+    bool lacks_lists; // there is something in the file of revocation lists, but none of these
 };
 
 static bool read_set(struct check_set *set, struct files *files, const struct check_conf *conf,
@@ -34,7 +35,10 @@ enum check_result check_files(struct files *files, const struct check_conf *conf
     bool is_damaged = false;
     enum check_result result = CHECK_UNREADABLE;
     bool is_read = read_set(&set, files, conf, &is_damaged, problems);
-    if (is_read && sk_X509_num(set.leaf) > 0)
+    if (is_read && set.lacks_lists) { // not as if none had been asked for
+        text_printf(out, "%s: holds no revocation list that can be read\n", conf->crl);
+        result = CHECK_REFUSED;
+    } else if (is_read && sk_X509_num(set.leaf) > 0)
         result = find(&set, conf, out);
     else if (is_read && is_damaged) // there is a certificate, but it is none
         result = CHECK_REFUSED;
@@ -59,6 +63,7 @@ static bool read_set(struct check_set *set, struct files *files, const struct ch
     load_certificates(content, conf->chain, &set->chain, problems);
     if (!read_file(files, conf->crl, &content, problems)) return false;
     load_crls(content, conf->crl, &set->crls, problems);
+    set->lacks_lists = slice_trim(content).len > 0 && sk_X509_CRL_num(set->crls) == 0;
     return true;
 }
 

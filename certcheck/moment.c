@@ -22,8 +22,9 @@ bool moment_parse(const char *text, time_t *out) {
         rest = rest ? skip_fraction(rest) : strptime(clock, "%H:%M", &tm);
     }
     if (!rest || !parse_zone(rest, &offset_s)) return false;
+    int day = tm.tm_mday;
     *out = timegm(&tm) - offset_s;
-    return true;
+    return tm.tm_mday == day; // 30 February is no day
 }
 
 static bool parse_seconds(const char *text, time_t *out) {

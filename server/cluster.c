@@ -14,7 +14,7 @@
 #include "server/cluster_parts.h"
 #include "server/pools.h"
 
-enum { ANSWER_MS = 3000, SYNC_MS = 60000, LIST_MS = 2000, EXPIRY_MS = 1000, AGAIN_MS = 1000 };
+enum { ANSWER_MS = 3000, SYNC_MS = 10000, LIST_MS = 2000, EXPIRY_MS = 1000, AGAIN_MS = 1000 };
 
 static bool is_same_text(const char *a, const char *b);
 static void on_edit(void *arg);

@@ -19,7 +19,7 @@
 //
 //   frontend:HOST         a list of hipache's, of pools that say so: it is read every two seconds and never written
 //
-// Other programs may edit too, if they do the first three. Everything is read anew when the connection comes up and every 60 s. A server that
+// Other programs may edit too, if they do the first three. Everything is read anew when the connection comes up and every 10 s. A server that
 // has lost a pool, or has an older one than was seen before, gets what the one of all rsp has that knows most: no edit is lost, and nothing
 // that was removed comes back.
 struct cluster;

@@ -37,6 +37,7 @@ struct verify_words {
 };
 
 static bool take_option(struct verify_words *words, int option, const char *value);
+static bool take_file(const char **file, const char *option, const char *value);
 static bool take_purpose(struct check_conf *conf, const char *value);
 static bool take_oids(struct verify_words *words, const char *value);
 static int judge(struct verify_words *words, int count, char **files);
@@ -66,9 +67,9 @@ static bool take_option(struct verify_words *words, int option, const char *valu
     struct check_conf *conf = &words->conf;
     unsigned n;
     switch (option) {
-    case OPTION_ANCHORS: conf->anchors = value; return true;
-    case OPTION_CHAIN: conf->chain = value; return true;
-    case OPTION_CRL: conf->crl = value; return true;
+    case OPTION_ANCHORS: return take_file(&conf->anchors, "--anchors", value);
+    case OPTION_CHAIN: return take_file(&conf->chain, "--chain", value);
+    case OPTION_CRL: return take_file(&conf->crl, "--crl", value);
     case OPTION_HOST: conf->host = value; return true;
     case OPTION_POLICY: words->policy = value; return true;
     case OPTION_PURPOSE: return take_purpose(conf, value);
@@ -86,6 +87,15 @@ static bool take_option(struct verify_words *words, int option, const char *valu
     case OPTION_INITIAL_ANY_INHIBIT: conf->policies.inhibits_any = true; return true;
     default: return true;
     }
+}
+
+// A second one would leave out what the first has.
+static bool take_file(const char **file, const char *option, const char *value) {
+    if (*file)
+        fprintf(stderr, "rsp-certcheck: %s: only one file, with all that belongs in it\n", option);
+    if (*file) return false;
+    *file = value;
+    return true;
 }
 
 static bool take_purpose(struct check_conf *conf, const char *value) {

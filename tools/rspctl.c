@@ -164,7 +164,8 @@ static const struct verb *find_verb(const char *name) {
 int ctl_usage(void) {
     fputs(
         "usage: rspctl [-s SOCKET] [--json] pools | pool NAME [VERB ...] | diff | save | reload |\n"
-        "       status | metrics | explain [--from IP] [METHOD] URL   (rspctl --help says more)\n",
+        "       confirm | status | metrics | requests | kill ID | top | tail | explain URL\n"
+        "       (rspctl --help says more)\n",
         stderr);
     return CTL_USAGE;
 }

@@ -25,8 +25,21 @@ struct lines {
     int number;
 };
 
-static const char *const VERBS[] = {"add", "remove", "drain", "ready", "maint", "set"};
+static const struct edit_verb {
+    const char *name;
+    bool takes_settings;
+    enum {
+        WAITS_NEVER,
+        WAITS_BEFORE,
+        WAITS_AFTER
+    } waits; // with --wait, until nothing is in flight
+} VERBS[] = {{"add", true, WAITS_NEVER},    {"remove", false, WAITS_BEFORE},
+             {"drain", false, WAITS_AFTER}, {"ready", false, WAITS_NEVER},
+             {"maint", false, WAITS_AFTER}, {"set", true, WAITS_NEVER}};
 
+static const struct edit_verb *find_verb(const char *name);
+static const char *wrong_with(const struct call *c, const char *verb, const struct edit_verb *v,
+                              const json_t *settings, const json_t *addresses);
 static bool read_words(const struct call *c, json_t *settings, json_t *addresses);
 static bool read_setting(const char *word, json_t *settings);
 static int send_edits(const struct call *c, const char *pool, const char *verb,
@@ -53,25 +66,41 @@ int edit_pool(const struct call *c, const char *pool, const char *verb) {
     if (strcmp(verb, "replace") == 0 && c->argc == 3) return replace(c, pool, c->argv[2]);
     bool is_plan = strcmp(verb, "plan") == 0 && c->argc == 4;
     if (is_plan && strcmp(c->argv[2], "replace") == 0 && c->keys) return plan(c, pool, c->argv[3]);
-    bool is_known = false;
-    for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS; i++)
-        is_known |= strcmp(verb, VERBS[i]) == 0;
+    const struct edit_verb *v = find_verb(verb);
     json_t *settings = json_object(), *addresses = json_array();
-    bool takes = strcmp(verb, "add") == 0 || strcmp(verb, "set") == 0;
-    int status = CTL_USAGE;
-    if (!is_known || !read_words(c, settings, addresses) || json_array_size(addresses) == 0 ||
-        (!takes && json_object_size(settings) > 0))
-        ctl_usage();
-    else if (c->waits && strcmp(verb, "remove") == 0)
+    bool are_read = !v || read_words(c, settings, addresses);
+    const char *wrong = wrong_with(c, verb, v, settings, addresses);
+    int status = CTL_GOOD;
+    if (!are_read || wrong) {
+        if (are_read) fprintf(stderr, "rspctl: %s: %s\n", verb, wrong);
+        status = ctl_usage();
+    } else if (c->waits && v->waits == WAITS_BEFORE) {
         status = drain_first(c, pool, addresses);
-    else
-        status = CTL_GOOD;
+    }
     if (status == CTL_GOOD) status = send_edits(c, pool, verb, addresses, settings);
-    if (status == CTL_GOOD && c->waits && (verb[0] == 'd' || verb[0] == 'm'))
+    if (status == CTL_GOOD && c->waits && v->waits == WAITS_AFTER)
         status = wait_for(c, pool, addresses);
     json_decref(settings);
     json_decref(addresses);
     return status;
+}
+
+static const struct edit_verb *find_verb(const char *name) {
+    for (size_t i = 0; i < sizeof VERBS / sizeof *VERBS; i++)
+        if (strcmp(name, VERBS[i].name) == 0) return &VERBS[i];
+    return NULL;
+}
+
+// NULL: nothing is.
+static const char *wrong_with(const struct call *c, const char *verb, const struct edit_verb *v,
+                              const json_t *settings, const json_t *addresses) {
+    if (strcmp(verb, "replace") == 0) return "needs one FILE";
+    if (strcmp(verb, "plan") == 0) return "is asked as: plan replace FILE --keys FILE";
+    if (!v) return "there is no such verb";
+    if (json_array_size(addresses) == 0) return "needs an address";
+    if (!v->takes_settings && json_object_size(settings) > 0) return "takes no settings";
+    if (c->waits && v->waits == WAITS_NEVER) return "has nothing to wait for (--wait)";
+    return NULL;
 }
 
 // Addresses, and settings for all of them.

@@ -90,6 +90,20 @@ class Certcheck(unittest.TestCase):
         self.assertIn('is not for "b.example" but for "a.example"', certcheck(*judge, "--host", "b.example", path).stdout)
         self.assertIn("it is self-signed and not among the trusted ones", certcheck("--verify", "--anchors", empty, path).stdout)
 
+    def test_lists_that_cannot_be_read_are_not_taken_for_none(self):
+        path, empty, text = certificates.make(self.folder, "a.example"), self.write("empty.pem", ""), self.write("text.crl", "no list\n")
+        judge = ["--verify", "--anchors", path]
+        self.assertEqual(certcheck(*judge, "--crl", empty, path).returncode, 0)
+        for wrong in (text, path):
+            said = certcheck(*judge, "--crl", wrong, path)
+            self.assertEqual(said.returncode, 2, said.stdout)
+            self.assertIn("holds no revocation list", said.stdout)
+        for twice in ("--crl", "--chain", "--anchors"):
+            said = certcheck(*judge, twice, empty, twice, empty, path)
+            self.assertEqual((said.returncode, "only one file" in said.stderr), (64, True), said.stderr)
+        self.assertEqual(certcheck(*judge, "--at", "2027-02-29", path).returncode, 64)
+        self.assertEqual(certcheck(*judge, "--at", "2027-02-28", path).returncode, 2)  # expired by then
+
     def test_certificate_policies_are_asked_for_with_the_names_of_the_rfc(self):
         root = certificates.Authority(self.folder)
         leaf = os.path.join(self.folder, "leaf.pem")

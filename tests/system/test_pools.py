@@ -84,7 +84,12 @@ class Edits(PoolTest):
                                     (("add", "nonsense"), 1, "is no address"),
                                     (("set", "127.0.0.1:1", "weight=1001"), 1, "from 0 to 1000"),
                                     (("set", "127.0.0.1:1", "wait=1"), 1, "unknown key"),
-                                    (("frobnicate", "127.0.0.1:1"), 2, "usage")):
+                                    (("drain", "127.0.0.1:1", "weight=2"), 2, "drain: takes no settings"),
+                                    (("ready", "127.0.0.1:1", "--wait"), 2, "nothing to wait for"),
+                                    (("drain",), 2, "needs an address"),
+                                    (("replace",), 2, "needs one FILE"),
+                                    (("drain", "127.0.0.1:1", "--wait", "--timeout", "5"), 2, "needs a time"),
+                                    (("frobnicate", "127.0.0.1:1"), 2, "no such verb")):
             code, _, err = rspctl(rsp, "pool", "apps", *words)
             self.assertEqual((code, said in err), (status, True), err)
         code, _, err = rspctl(rsp, "pool", "fixed", "add", "127.0.0.1:3")

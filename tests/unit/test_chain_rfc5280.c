@@ -80,6 +80,7 @@ static bool is_valid(struct line *l, const STACK_OF(X509_CRL) * crls,
     struct chain_question q = question_about(l->certs[l->count - 1].cert);
     struct chain_answer answer;
     q.crls = crls;
+    q.bits_min = CHAIN_BITS_MIN;
     for (size_t i = 0; i < l->count; i++) graph_add(g, l->certs[i].cert, i == 0);
     if (helper) graph_add(g, helper->cert, false);
     bool is_found = chain_find(g, &q, &answer) == CHAIN_FOUND;
@@ -236,6 +237,7 @@ struct crl_recipe {
     const char *point;   // issuingDistributionPoint as OpenSSL writes it; NULL: none
     int number, delta;   // delta: the number of the CRL that it is based on; 0: a whole one
     const X509_NAME *certificate_issuer; // of the entry, in an indirect CRL
+    bool is_by_sha1, is_endless;         // endless: without nextUpdate
 };
 
 // "name:value": a section of its own, because values have commas.
@@ -268,7 +270,7 @@ static X509_CRL *make_crl(const struct crl_recipe *r) {
     X509_CRL_set_version(crl, X509_CRL_VERSION_2);
     X509_CRL_set_issuer_name(crl, X509_get_subject_name(r->issuer->cert));
     X509_CRL_set1_lastUpdate(crl, begin);
-    X509_CRL_set1_nextUpdate(crl, end);
+    if (!r->is_endless) X509_CRL_set1_nextUpdate(crl, end);
     ASN1_INTEGER_set(number, r->number);
     ASN1_INTEGER_set(base, r->delta);
     CHECK(X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, 0) == 1);
@@ -295,7 +297,7 @@ static X509_CRL *make_crl(const struct crl_recipe *r) {
         CHECK(X509_CRL_add0_revoked(crl, entry) == 1);
     }
     X509_CRL_sort(crl);
-    CHECK(X509_CRL_sign(crl, r->issuer->key, EVP_sha256()) > 0);
+    CHECK(X509_CRL_sign(crl, r->issuer->key, r->is_by_sha1 ? EVP_sha1() : EVP_sha256()) > 0);
     ASN1_TIME_free(begin);
     ASN1_TIME_free(end);
     ASN1_INTEGER_free(number);
@@ -345,6 +347,9 @@ static void every_certificate_needs_a_crl_that_covers_it(void **state) {
     assert_false(WITH(&l, NULL, {anchor, .number = 1}));
     assert_false(WITH(&l, NULL, {anchor, .number = 1}, {ca, leaf, .number = 1}));
     assert_false(WITH(&l, NULL, {anchor, ca->cert, .number = 1}, {ca, .number = 1}));
+    // A list that is worth too little, or that says not until when it holds.
+    assert_false(WITH(&l, NULL, {anchor, .number = 1}, {ca, .number = 1, .is_by_sha1 = true}));
+    assert_false(WITH(&l, NULL, {anchor, .number = 1}, {ca, .number = 1, .is_endless = true}));
     // For CAs only, for users only, for attributes only.
     assert_false(WITH(&l, NULL, {anchor, .number = 1}, {ca, .point = "onlyCA:TRUE", .number = 1}));
     assert_true(WITH(&l, NULL, {anchor, .number = 1}, {ca, .point = "onlyuser:TRUE", .number = 1}));

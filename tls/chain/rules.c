@@ -130,10 +130,17 @@ static int purpose_of(const struct chain_question *q) {
     return q->purpose == CHAIN_SERVER ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT;
 }
 
+// OpenSSL takes the step-up purposes of the nineties for serverAuth as well.
+static bool is_of_step_up_only(X509 *cert, const struct chain_question *q) {
+    bool has_usages = X509_get_extension_flags(cert) & EXFLAG_XKUSAGE;
+    return q->purpose == CHAIN_SERVER && has_usages &&
+           !(X509_get_extended_key_usage(cert) & XKU_SSL_SERVER);
+}
+
 static bool is_for_purpose(X509 *cert, const struct chain_question *q) {
-    return X509_check_purpose(cert, purpose_of(q), 0) == 1;
+    return X509_check_purpose(cert, purpose_of(q), 0) == 1 && !is_of_step_up_only(cert, q);
 }
 
 static bool is_ca_for_purpose(X509 *cert, const struct chain_question *q) {
-    return X509_check_purpose(cert, purpose_of(q), 1) > 0;
+    return X509_check_purpose(cert, purpose_of(q), 1) > 0 && !is_of_step_up_only(cert, q);
 }

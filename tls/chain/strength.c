@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
+#include <openssl/x509.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -38,6 +39,8 @@ static const struct {
 } moduli[] = {{15360, 256}, {7680, 192}, {3072, 128}, {2048, 112},
               {1024, 80},   {768, 56},   {512, 40}};
 
+static int of_digest(int digest, int algorithm);
+static int pss_digest(const X509_CRL *crl);
 static int look_up(const struct row *rows, size_t count, const char *name);
 static int of_modulus(int modulus);
 
@@ -46,10 +49,38 @@ int strength_of_digest(const X509 *cert) {
     int algorithm = X509_get_signature_nid(cert);
     X509_get_signature_info((X509 *)cert, &digest, NULL, NULL, NULL);
     ERR_clear_error();
+    return of_digest(digest, algorithm);
+}
+
+int strength_of_list_digest(const X509_CRL *crl) {
+    int digest = NID_undef, algorithm = X509_CRL_get_signature_nid(crl);
+    if (algorithm == NID_rsassaPss)
+        digest = pss_digest(crl);
+    else
+        OBJ_find_sigid_algs(algorithm, &digest, NULL);
+    return of_digest(digest, algorithm);
+}
+
+static int of_digest(int digest, int algorithm) {
     if (digest != NID_undef)
         return look_up(digests, sizeof digests / sizeof *digests, OBJ_nid2sn(digest));
     const char *name = OBJ_nid2sn(algorithm);
     return look_up(keys, sizeof keys / sizeof *keys, name) > 0 ? STRENGTH_MAX : 0;
+}
+
+// RFC 4055 section 3.1: SHA-1 where none is named. NID_undef: the parameters cannot be read.
+static int pss_digest(const X509_CRL *crl) {
+    const X509_ALGOR *algorithm;
+    X509_CRL_get0_signature(crl, NULL, &algorithm);
+    RSA_PSS_PARAMS *pss =
+        algorithm->parameter
+            ? ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(RSA_PSS_PARAMS), algorithm->parameter)
+            : NULL;
+    int digest = pss ? NID_sha1 : NID_undef;
+    if (pss && pss->hashAlgorithm) digest = OBJ_obj2nid(pss->hashAlgorithm->algorithm);
+    RSA_PSS_PARAMS_free(pss);
+    ERR_clear_error();
+    return digest;
 }
 
 int strength_of_key(const EVP_PKEY *key) {

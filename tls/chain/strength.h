@@ -13,5 +13,6 @@
 // What the digest of this certificate's signature is worth against collisions; 0: unknown. STRENGTH_MAX where the
 // algorithm brings its own digest.
 int strength_of_digest(const X509 *cert);
+int strength_of_list_digest(const X509_CRL *crl); // of a revocation list's
 // What a key is worth (NIST SP 800-57 part 1, table 2); 0: NULL or unknown.
 int strength_of_key(const EVP_PKEY *key);

@@ -11,6 +11,7 @@
 #include "tls/chain/constraints.h"
 #include "tls/chain/policies.h"
 #include "tls/chain/rules.h"
+#include "tls/chain/strength.h"
 #include "tls/chain/web.h"
 
 #define CRL_ISSUERS_MAX 1000
@@ -22,8 +23,10 @@ static int take_as_checked(X509_STORE_CTX *verification);
 static void set_rules(X509_STORE_CTX *verification, const struct path *p,
                       const struct chain_question *q, STACK_OF(X509_CRL) * crls);
 static void set_policies(X509_STORE_CTX *verification, const struct chain_policies *policies);
-static STACK_OF(X509) * helpers(struct graph *g, const struct path *p, bool has_crls);
+static STACK_OF(X509) *
+    helpers(struct graph *g, const struct path *p, const struct chain_question *q);
 static STACK_OF(X509_CRL) * usable_crls(const struct chain_question *q);
+static bool may_sign_lists(const struct version *v, const struct chain_question *q);
 static bool is_same(const struct path *p, const STACK_OF(X509) * chain);
 static void say(struct text *why, const X509 *cert, const char *objection);
 
@@ -75,7 +78,7 @@ static bool verify(struct graph *g, const struct path *p, const struct chain_que
     X509_STORE *store = X509_STORE_new();
     X509_STORE_CTX *verification = X509_STORE_CTX_new();
     STACK_OF(X509_CRL) *crls = usable_crls(q);
-    STACK_OF(X509) *others = helpers(g, p, sk_X509_CRL_num(q->crls) > 0);
+    STACK_OF(X509) *others = helpers(g, p, q);
     CHECK(store && verification);
     CHECK(X509_STORE_add_cert(store, p->steps[p->length - 1]->cert) == 1);
     CHECK(X509_STORE_CTX_init(verification, store, p->steps[0]->cert, others) == 1);
@@ -136,14 +139,16 @@ static void set_policies(X509_STORE_CTX *verification, const struct chain_polici
 }
 
 // The intermediates of the path first, so that nothing else is taken for it; then those who may sign CRLs.
-static STACK_OF(X509) * helpers(struct graph *g, const struct path *p, bool has_crls) {
+static STACK_OF(X509) *
+    helpers(struct graph *g, const struct path *p, const struct chain_question *q) {
     STACK_OF(X509) *all = sk_X509_new_null();
+    bool has_crls = sk_X509_CRL_num(q->crls) > 0;
     CHECK(all);
     for (size_t i = 1; i + 1 < p->length; i++) CHECK(sk_X509_push(all, p->steps[i]->cert) > 0);
     for (uint32_t i = 0; has_crls && i < graph_count(g); i++) {
         X509 *cert = graph_version(g, i)->step.cert;
-        bool signs = X509_get_key_usage(cert) & KU_CRL_SIGN;
-        if (signs && cert != p->steps[0]->cert && sk_X509_num(all) < CRL_ISSUERS_MAX)
+        if (may_sign_lists(graph_version(g, i), q) && cert != p->steps[0]->cert &&
+            sk_X509_num(all) < CRL_ISSUERS_MAX)
             CHECK(sk_X509_push(all, cert) > 0);
     }
     return all;
@@ -156,11 +161,21 @@ static STACK_OF(X509_CRL) * usable_crls(const struct chain_question *q) {
         X509_CRL *crl = sk_X509_CRL_value(q->crls, i);
         const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
         if (!rules_is_begun(X509_CRL_get0_lastUpdate(crl), q->at)) continue;
-        if (next && rules_is_ended(next, q->at)) continue;
+        if (!next || rules_is_ended(next, q->at)) continue; // RFC 5280 section 5.1.2.5
+        if (strength_of_list_digest(crl) < q->bits_min) continue;
         if (q->is_web && web_judge_crl(crl)) continue;
         CHECK(sk_X509_CRL_push(usable, crl) > 0);
     }
     return usable;
+}
+
+// RFC 5280 section 6.3.3 (f): what signs lists must be as good as what signs certificates.
+static bool may_sign_lists(const struct version *v, const struct chain_question *q) {
+    X509 *cert = v->step.cert;
+    bool is_valid = rules_is_begun(X509_get0_notBefore(cert), q->at) &&
+                    !rules_is_ended(X509_get0_notAfter(cert), q->at);
+    bool is_strong = v->key_bits >= q->bits_min && (v->is_anchor || v->digest_bits >= q->bits_min);
+    return is_valid && is_strong && (X509_get_key_usage(cert) & KU_CRL_SIGN);
 }
 
 static bool is_same(const struct path *p, const STACK_OF(X509) * chain) {
