@@ -16,19 +16,22 @@
 #include "core/text.h"
 #include "http/access_line.h"
 
-enum { GATHERED_MAX = 1 << 20, WRITE_EARLY = 64 << 10 };
+enum { GATHERED_MAX = 1 << 20, WRITE_EARLY = 64 << 10, WAIT_MAX_MS = 1000 };
 
 struct access_log {
     struct loop *loop;
     int fd;
     bool is_file; // a regular file takes everything at once; anything else may be full
     struct text lines;
-    struct task task;
+    size_t buffer; // 0: lines wait for the end of the turn only
+    struct task at_end_of_turn;
+    struct timer at_the_latest;
     struct ring *ring; // NULL: none
     uint64_t dropped_bytes;
 };
 
 static void look_at_fd(struct access_log *l, int fd);
+static void write_in_time(struct access_log *l);
 static void write_lines(void *arg);
 static size_t write_some(struct access_log *l, const char *at, size_t len);
 static void drop(struct access_log *l, size_t bytes, const char *why);
@@ -38,7 +41,8 @@ struct access_log *access_log_new(struct loop *loop, int fd) {
     CHECK(l);
     l->loop = loop;
     text_init(&l->lines, GATHERED_MAX);
-    task_init(&l->task, write_lines, l);
+    task_init(&l->at_end_of_turn, write_lines, l);
+    timer_init(&l->at_the_latest, loop, write_lines, l);
     look_at_fd(l, fd);
     return l;
 }
@@ -46,7 +50,8 @@ struct access_log *access_log_new(struct loop *loop, int fd) {
 void access_log_free(struct access_log *l) {
     if (!l) return;
     write_lines(l);
-    loop_remove_task(l->loop, &l->task);
+    loop_remove_task(l->loop, &l->at_end_of_turn);
+    timer_fini(&l->at_the_latest);
     text_fini(&l->lines);
     free(l);
 }
@@ -62,6 +67,11 @@ static void look_at_fd(struct access_log *l, int fd) {
     l->is_file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+void access_log_set_buffer(struct access_log *l, size_t bytes) {
+    write_lines(l);
+    l->buffer = bytes;
+}
+
 void access_log_set_ring(struct access_log *l, struct ring *ring) {
     l->ring = ring;
 }
@@ -74,17 +84,23 @@ void access_log_write(struct access_log *l, const struct access_entry *e) {
     if (has_reader) ring_write(l->ring, line);
     if (l->fd < 0) return;
     text_commit(&l->lines, line.len);
-    if (l->lines.len >= WRITE_EARLY) {
-        write_lines(l);
-        return;
-    }
-    loop_add_last_task(l->loop, &l->task);
+    write_in_time(l);
 }
 
 // --- to the descriptor ---
 
+static void write_in_time(struct access_log *l) {
+    if (l->lines.len >= (l->buffer ? l->buffer : WRITE_EARLY))
+        write_lines(l);
+    else if (!l->buffer)
+        loop_add_last_task(l->loop, &l->at_end_of_turn);
+    else if (!timer_is_set(&l->at_the_latest))
+        timer_set(&l->at_the_latest, WAIT_MAX_MS);
+}
+
 static void write_lines(void *arg) {
     struct access_log *l = arg;
+    timer_clear(&l->at_the_latest);
     size_t done = 0;
     while (done < l->lines.len) {
         size_t n = write_some(l, l->lines.at + done, l->lines.len - done);

@@ -11,7 +11,7 @@
 #include "core/slice.h"
 
 // The access log: the combined format first, then key=value (HTTP-RULES, last lines). Lines are gathered and written in one
-// write(2) at the end of the turn.
+// write(2) at the end of the turn, or, with a buffer, when it is full or a second old.
 struct access_log;
 
 // fd is borrowed; -1: off. Lines that the disk does not take are dropped and counted, never waited for.
@@ -19,6 +19,10 @@ struct access_log *access_log_new(struct loop *loop, int fd);
 void access_log_free(struct access_log *l);
 void access_log_set_fd(struct access_log *l,
                        int fd); // reopened; what was gathered goes to the old one
+
+// How many bytes of lines wait for each other; 0 (as it begins): those of a turn. A worker that is killed
+// loses what waits.
+void access_log_set_buffer(struct access_log *l, size_t bytes);
 
 // Every line goes there too while its reader wants them, also when the log is off. Borrowed.
 void access_log_set_ring(struct access_log *l, struct ring *ring);

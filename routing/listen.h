@@ -48,9 +48,10 @@ struct tls_conf {
 
 struct log_conf {
     struct place place;
-    char *access; // path, "stdout", "stderr" or "off"
-    char *errors; // path, "stdout" or "stderr"
-    char *level;  // "debug" "info" "warn" "error"
+    char *access;          // path, "stdout", "stderr" or "off"
+    char *errors;          // path, "stdout" or "stderr"
+    char *level;           // "debug" "info" "warn" "error"
+    uint64_t buffer_bytes; // of access log lines that wait to be written
 };
 
 // What to do with members that somebody has to renew while the server cannot be asked; as in settings.def.

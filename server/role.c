@@ -194,6 +194,7 @@ static void switch_over(struct role *r, unsigned number) {
     if (!resolver_use_servers(r->resolver, g->config->resolver))
         log_error("the name servers \"%s\" cannot be used", g->config->resolver);
     loop_set_buffer_budget(r->loop, g->config->buffer_bytes);
+    access_log_set_buffer(r->access_log, g->config->log.buffer_bytes);
     if (r->conf.on_switch) r->conf.on_switch(r->conf.on_switch_arg, g);
     config_attach(g->config, scoreboard_table(r->conf.board),
                   scoreboard_table_row(r->conf.board, r->conf.row));

@@ -79,7 +79,7 @@ backend back
 RSP = """
 listen {{ http = "127.0.0.1:{http}", https = "127.0.0.1:{https}", redirect = false }}
 tls {{ certificates = "{folder}/certs/"{clients} }}
-log {{ access = "{access}", errors = "{folder}/rsp-errors.log" }}
+log {{ access = "{access}", buffer = "64k", errors = "{folder}/rsp-errors.log" }}
 admin {{ socket = "{folder}/rsp-admin.sock" }}
 site "*" {{ to = "127.0.0.1:{backend}" }}
 """

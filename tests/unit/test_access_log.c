@@ -163,6 +163,35 @@ static void lines_of_a_turn_are_written_at_its_end(void **state) {
     assert_ptr_not_equal(strchr(lines, '\n'), strrchr(lines, '\n'));
 }
 
+static void with_a_buffer_lines_wait_until_it_is_full(void **state) {
+    struct fixture *f = *state;
+    access_log_write(f->log, &PAGE);
+    size_t line = strlen(content_after_turn(f));
+    access_log_set_buffer(f->log, 3 * line);
+    access_log_write(f->log, &PAGE);
+    access_log_write(f->log, &PAGE);
+    assert_int_equal(strlen(content_after_turn(f)), line);
+    access_log_write(f->log, &PAGE);
+    assert_int_equal(strlen(content_after_turn(f)), 4 * line);
+}
+
+static void with_a_buffer_no_line_waits_for_ever(void **state) {
+    struct fixture *f = *state;
+    access_log_set_buffer(f->log, 1 << 16);
+    access_log_write(f->log, &PAGE);
+    assert_string_equal(content_after_turn(f), "");
+    loop_turn(f->loop, 10000); // until the first thing happens: the time of the line is over
+    assert_string_not_equal(content_after_turn(f), "");
+}
+
+static void lines_in_a_buffer_are_written_when_it_is_no_longer_wanted(void **state) {
+    struct fixture *f = *state;
+    access_log_set_buffer(f->log, 1 << 16);
+    access_log_write(f->log, &PAGE);
+    access_log_set_buffer(f->log, 0);
+    assert_string_not_equal(content_after_turn(f), "");
+}
+
 static void a_full_pipe_costs_lines_but_no_time(void **state) {
     struct fixture *f = *state;
     int ends[2];
@@ -206,6 +235,11 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_longest_line_fits_into_a_pipe_in_one_piece, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(lines_of_a_turn_are_written_at_its_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(with_a_buffer_lines_wait_until_it_is_full, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(with_a_buffer_no_line_waits_for_ever, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lines_in_a_buffer_are_written_when_it_is_no_longer_wanted,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_pipe_costs_lines_but_no_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_gathered_goes_to_the_old_file, set_up, tear_down),
     };
