@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 static size_t sequence_of(struct slice s);
+static bool is_control(unsigned point);
 static bool write_all(int fd, struct slice content);
 
 enum report_status run_status(const struct run *run) {
@@ -81,9 +82,19 @@ static size_t sequence_of(struct slice s) {
         if ((byte & 0xc0) != 0x80) return 0;
         point = point << 6 | (byte & 0x3f);
     }
-    bool is_control = point < 0x20 || (point >= 0x7f && point < 0xa0) ||
-                      (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
     bool is_surrogate = point >= 0xd800 && point < 0xe000;
     bool is_none = point > 0x10ffff || point == 0xfffe || point == 0xffff;
-    return is_control || is_surrogate || is_none || (len > 1 && point < least[len]) ? 0 : len;
+    bool is_longer = len > 1 && point < least[len]; // than it need be
+    return is_control(point) || is_surrogate || is_none || is_longer ? 0 : len;
+}
+
+// What is not seen but changes what is: control characters, ends of lines, marks of direction and of byte order.
+static bool is_control(unsigned point) {
+    static const struct {
+        unsigned first, last;
+    } ranges[] = {{0, 0x1f},        {0x7f, 0x9f},     {0x61c, 0x61c},   {0x200b, 0x200f},
+                  {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (point >= ranges[i].first && point <= ranges[i].last) return true;
+    return false;
 }

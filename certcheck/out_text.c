@@ -28,7 +28,7 @@ static void show_paths(struct page *page, const struct report *r);
 static void show_path(struct page *page, const struct report *r, size_t i);
 static void show_clients(struct page *page, const struct report *r);
 static void show_findings(struct page *page, const struct report *r);
-static void show_finding(struct page *page, const struct finding *f);
+static void show_finding(struct page *page, const char *name, const struct finding *f);
 static void show_status(struct page *page, const struct report *r);
 static void add_line(struct page *page, const char *label, struct text *line);
 static void paint(struct page *page, enum colour colour, const char *text);
@@ -174,17 +174,19 @@ static void show_findings(struct page *page, const struct report *r) {
     for (int severity = SEVERITY_ERROR; severity >= SEVERITY_NOTE; severity--)
         for (size_t i = 0; i < r->findings.count; i++)
             if ((int)r->findings.list[i].severity == severity)
-                show_finding(page, &r->findings.list[i]);
+                show_finding(page, r->target->name, &r->findings.list[i]);
     if (r->findings.left_out > 0)
         text_printf(page->out, "  ... and %zu more\n", r->findings.left_out);
 }
 
-static void show_finding(struct page *page, const struct finding *f) {
+// A line that says all by itself, as those of compilers do: it is what a grep leaves of a long report.
+static void show_finding(struct page *page, const char *name, const struct finding *f) {
     static const enum colour colours[] = {FAINT, YELLOW, RED};
     static const char *const words[] = {"note", "warning", "finding"};
     struct text line;
     text_init(&line, LINE_BYTES_MAX);
-    text_add(page->out, SLICE("  "));
+    out_add_clean(page->out, slice_of(name));
+    text_add(page->out, SLICE(": "));
     paint(page, colours[f->severity], words[f->severity]);
     text_printf(&line, ": %s: %s", f->id, f->why);
     if (f->about[0] && f->sent_at >= 0)
