@@ -15,6 +15,7 @@
 static void simulate(struct report *r, unsigned models);
 static void judge_key(struct report *r);
 static void judge_live(struct report *r);
+static void add_live(struct report *r, enum finding_kind kind, const char *what);
 
 const char *report_status_word(enum report_status s) {
     static const char *const words[] = {"good", "warnings", "findings", "unreadable"};
@@ -103,11 +104,16 @@ static void judge_key(struct report *r) {
 }
 
 static void judge_live(struct report *r) {
-    const char *version = r->target->live.tls_version;
-    if (!version || strcmp(version, "TLSv1.2") == 0 || strcmp(version, "TLSv1.3") == 0) return;
+    const char *version = r->target->live.tls_version, *unasked = r->target->live.unasked;
+    bool is_old = version && strcmp(version, "TLSv1.2") != 0 && strcmp(version, "TLSv1.3") != 0;
+    if (is_old) add_live(r, FINDING_LIVE_TLS_OLD, version);
+    if (unasked) add_live(r, FINDING_LIVE_UNASKED, unasked);
+}
+
+static void add_live(struct report *r, enum finding_kind kind, const char *what) {
     struct text about;
     text_init(&about, FINDING_ABOUT_MAX);
-    text_add(&about, slice_of(version));
-    findings_add(&r->findings, FINDING_LIVE_TLS_OLD, -1, &about);
+    text_add(&about, slice_of(what));
+    findings_add(&r->findings, kind, -1, &about);
     text_fini(&about);
 }

@@ -11,6 +11,7 @@
 #include "core/hostname.h"
 
 #define PROBLEMS_BYTES_MAX 16384
+#define DEFAULT_TIMEOUT_MS 10000
 
 static bool is_file_name(const char *word);
 static void free_target(struct target *t);
@@ -46,10 +47,10 @@ void targets_add(struct targets *t, const char *word) {
         source_add_input(t, word);
     else if (is_there && S_ISDIR(st.st_mode))
         source_add_directory(t, word);
-    else if (!is_there && !is_file_name(word) && source_is_live(word))
-        source_add_live(t, word);
-    else
+    else if (is_there || is_file_name(word))
         source_add_file(t, word);
+    else
+        source_add_live(t, word);
     if (t->conf->fetches_issuers) source_add_issuers(t, first);
 }
 
@@ -110,6 +111,10 @@ void target_add_host(struct target *t, const char *name) {
     t->hosts[t->host_count++] = target_copy_string(host);
 }
 
+unsigned targets_timeout_ms(const struct targets *t) {
+    return t->conf->timeout_ms > 0 ? t->conf->timeout_ms : DEFAULT_TIMEOUT_MS;
+}
+
 static void free_target(struct target *t) {
     sk_X509_pop_free(t->sent, X509_free);
     sk_X509_pop_free(t->extra, X509_free);
@@ -130,6 +135,7 @@ void target_live_fini(struct target_live *live) {
     free(live->cipher);
     free(live->signature);
     free(live->probes);
+    free(live->unasked);
     *live = (struct target_live){0};
 }
 

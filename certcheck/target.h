@@ -29,6 +29,7 @@ struct target_live {
     char *cipher;      // "TLS_AES_128_GCM_SHA256"
     char *signature;   // what the server signed the handshake with: "rsa_pss_rsae_sha256"
     char *probes; // the signature families that were offered when it sent this chain: "RSA, legacy"
+    char *unasked; // those that it could not be asked with, as its time was over
 };
 
 struct target {
@@ -53,9 +54,9 @@ struct target_conf {
     const char
         *password;   // --password-file or environment: of PKCS#12 and encrypted keys; NULL: none
     const char *sni; // --sni; NULL: the host's name
-    const char *starttls;      // --starttls; NULL: by port
-    unsigned timeout_ms;       // --timeout: of each connection as a whole; 0: 10 s
-    bool fetches_issuers;      // --aia
+    const char *starttls; // --starttls; NULL: by port
+    unsigned timeout_ms;  // --timeout: of a server with all its probes, a pipe, an issuer; 0: 10 s
+    bool fetches_issuers; // --aia
     bool fetches_from_private; // --aia-allow-private
 };
 

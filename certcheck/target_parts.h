@@ -28,18 +28,19 @@ void target_add_host(struct target *t, const char *name); // one that no host ca
 
 void target_live_fini(struct target_live *live);
 char *target_copy_string(const char *s);
+unsigned targets_timeout_ms(const struct targets *t); // of whatever a target is read from
 
 // source_file.c
 void source_add_file(struct targets *t, const char *path);
 // Adds what a file has of what is wanted (LOAD_... of tls/chain/load.h).
 void source_read(struct targets *t, struct target *one, const char *path, unsigned wanted);
 void source_add_directory(struct targets *t, const char *path);
-void source_add_input(struct targets *t, const char *path); // a pipe; "-": standard input
+// A pipe or a device: for the time that a server has; "-": standard input, as long as it takes.
+void source_add_input(struct targets *t, const char *path);
 
 // source_issuers.c: completes the targets from `first` on
 void source_add_issuers(struct targets *t, size_t first);
 void issuers_free(struct issuers *s);
 
 // source_live.c
-bool source_is_live(const char *word); // has the form of host[:port]
-void source_add_live(struct targets *t, const char *word);
+void source_add_live(struct targets *t, const char *word); // a word of another form is a problem

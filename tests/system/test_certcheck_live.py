@@ -233,7 +233,7 @@ class Live(unittest.TestCase):
         self.assertIn("Connection refused", said.stderr)
 
     def test_a_protocol_that_is_not_known_is_said(self):
-        self.assertIn("there is no STARTTLS for", certcheck("--starttls", "gopher", "127.0.0.1:1", status=3).stderr)
+        self.assertIn("'gopher' is none of smtp, ", certcheck("--starttls", "gopher", "127.0.0.1:1", status=64).stderr)
 
     def test_a_pkcs12_file_is_opened_with_a_password_file_or_the_environment(self):
         certificates.openssl("pkcs12", "-export", "-in", self.ec.cert_file, "-inkey", self.ec.key_file, "-certfile", self.middle.cert_file,

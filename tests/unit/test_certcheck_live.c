@@ -36,6 +36,16 @@ struct dialect {
 #define XMPP_OPENING                                                                               \
     "<?xml version='1.0'?><stream:stream to='127.0.0.1' xmlns='jabber:client' version='1.0' "      \
     "xmlns:stream='http://etherx.jabber.org/streams'>"
+#define XMPP_SERVER_OPENING                                                                        \
+    "<?xml version='1.0'?><stream:stream to='127.0.0.1' xmlns='jabber:server' version='1.0' "      \
+    "xmlns:stream='http://etherx.jabber.org/streams'>"
+// 62 bytes, number 0: version 10, its own, thread, random and NUL, abilities with SSL in the first two bytes
+#define MYSQL_GREETING                                                                             \
+    "\x20\x00\x00\x00\x0a"                                                                         \
+    "10.11.6\x00"                                                                                  \
+    "\x01\x00\x00\x00"                                                                             \
+    "abcdefgh\x00"                                                                                 \
+    "\xfe\xff\x21\x02\x00\xff\x81\x15\x00\x00"
 #define XMPP_FEATURES                                                                              \
     "<?xml version='1.0'?><stream:stream from='a' id='1' version='1.0'><stream:features>"          \
     "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls></stream:features>"
@@ -45,6 +55,15 @@ static const struct dialect dialects[] = {
      {STEP("220-mail.example\r\n220 ready\r\n", "EHLO rsp-certcheck.invalid\r\n"),
       STEP("250-mail.example\r\n250-SIZE 1000\r\n250 STARTTLS\r\n", "STARTTLS\r\n"),
       STEP("220 go ahead\r\n", "")}},
+    {"lmtp",
+     {STEP("220 ready\r\n", "LHLO rsp-certcheck.invalid\r\n"),
+      STEP("250-mail.example\r\n250-STARTTLS\r\n250 SIZE\r\n", "STARTTLS\r\n"),
+      STEP("220 go ahead\r\n", "")}},
+    {"sieve",
+     {STEP("\"IMPLEMENTATION\" \"x\"\r\n\"STARTTLS\"\r\n\"SIEVE\" \"vacation\"\r\nOK\r\n",
+           "STARTTLS\r\n"),
+      STEP("OK begin\r\n", "")}},
+    {"nntp", {STEP("201 no posting\r\n", "STARTTLS\r\n"), STEP("382 begin\r\n", "")}},
     {"imap",
      {STEP("* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n", "a STARTTLS\r\n"),
       STEP("* 3 EXISTS\r\na OK begin\r\n", "")}},
@@ -57,6 +76,14 @@ static const struct dialect dialects[] = {
                "1.3.6.1.4.1.1466.20037"),
       STEP("\x30\x84\x00\x00\x00\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00", "")}},
     {"postgres", {STEP("", "\x00\x00\x00\x08\x04\xd2\x16\x2f"), STEP("S", "")}},
+    {"mysql",
+     {STEP(MYSQL_GREETING, "\x20\x00\x00\x01\x00\x8a\x00\x00\x00\x00\x00\x01\x21"
+                           "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+                           "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")}},
+    {"xmpp-server",
+     {STEP("", XMPP_SERVER_OPENING),
+      STEP(XMPP_FEATURES, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"),
+      STEP("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", "")}},
     {"xmpp",
      {STEP("", XMPP_OPENING),
       STEP(XMPP_FEATURES, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"),
@@ -303,6 +330,25 @@ static void endless_and_foreign_words_are_said_and_end(void **state) {
         {"postgres", SLICE_INIT("N"), "does not offer it"},
         {"postgres", SLICE_INIT("E"), "no answer of PostgreSQL"},
         {"imap", SLICE_INIT("* BYE\r\n"), "says: \"* BYE\""},
+        {"sieve", SLICE_INIT("\"SASL\" \"PLAIN\"\r\n"), "does not come to the point"},
+        {"sieve", SLICE_INIT("\"SASL\" \"\"\r\nOK\r\n"), "does not offer it"},
+        {"sieve", SLICE_INIT("BYE\r\n"), "says: \"BYE\""},
+        {"nntp", SLICE_INIT("502 no\r\n"), "says: \"502 no\""},
+        {"mysql", SLICE_INIT("HTTP/1.1 400\r\n"), "no greeting of MySQL"},
+        {"mysql", SLICE_INIT("\x00\x00\x00\x00"), "no greeting of MySQL"},
+        {"mysql",
+         SLICE_INIT("\x04\x00\x00\x00\x0a"
+                    "5.6"),
+         "no greeting of MySQL"},
+        {"mysql", SLICE_INIT("\x07\x00\x00\x00\xff\x6a\x04Host"), "says: \"Host\""},
+        {"mysql",
+         SLICE_INIT("\x13\x00\x00\x00\x0a"
+                    "5\x00"
+                    "\x01\x00\x00\x00"
+                    "abcdefgh\x00\xfe\xf7\x00"),
+         "does not offer it"},
+        {"ldap", SLICE_INIT("\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x34\x04\x00\x04\x00"),
+         "refuses (result code 52)"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -355,6 +401,24 @@ static void a_silent_server_is_waited_for_once(void **state) {
     }
 }
 
+// Each handshake is well within the time, all of them are not.
+static void serve_slowly(int fd, int number, const void *what) {
+    usleep(250000);
+    serve_two(fd, number, what);
+}
+
+static void the_time_of_a_target_bounds_all_its_probes(void **state) {
+    struct server s = server_start(serve_slowly, NULL);
+    struct target_conf conf = {.timeout_ms = 400};
+    struct targets *t = ask(&s, &conf);
+    (void)state;
+    assert_int_equal(targets_count(t), 1);
+    assert_non_null(strstr(targets_at(t, 0)->live.probes, "default"));
+    assert_non_null(strstr(targets_at(t, 0)->live.unasked, "EdDSA, legacy, TLS 1.0"));
+    targets_free(t);
+    server_stop(&s);
+}
+
 static void garbage_in_place_of_tls_is_said(void **state) {
     static const struct slice garbage = SLICE_INIT("SSH-2.0-OpenSSH_9.2\r\n");
     struct server s = server_start(serve_text, &garbage);
@@ -381,13 +445,44 @@ static void words_that_are_no_place_are_said(void **state) {
     struct targets *t = targets_new(&conf);
     (void)state;
     targets_add(t, "127.0.0.1:1");
-    says(t, "there is no STARTTLS for \"gopher\" (but for smtp, imap, pop3, ftp, ldap, postgres, "
-            "xmpp)");
-    targets_add(t, "a.example:99999");
-    assert_int_equal(targets_at(t, 1)->kind, TARGET_FILE);
+    says(t,
+         "there is no STARTTLS for \"gopher\" (but for smtp, lmtp, imap, pop3, sieve, nntp, ftp, "
+         "ldap, xmpp, xmpp-server, postgres, mysql)");
     targets_add(t, "none.pem");
-    assert_int_equal(targets_at(t, 2)->kind, TARGET_FILE);
+    assert_int_equal(targets_at(t, 1)->kind, TARGET_FILE);
     targets_free(t);
+}
+
+static void what_is_wrong_with_a_word_is_said(void **state) {
+    static const struct {
+        const char *word, *said;
+    } cases[] = {
+        {"a.example:99999", "the port is no number from 1 to 65535"},
+        {"a.example:0", "the port is no number from 1 to 65535"},
+        {"a.example:", "the port is no number from 1 to 65535"},
+        {"a.example:44x", "the port is no number from 1 to 65535"},
+        {"https://a.example:/", "the port is no number from 1 to 65535"},
+        {":443", "there is no host"},
+        {"https://", "there is no host"},
+        {"[::1", "a '[' without its ']'"},
+        {"[::1]443", "only :PORT may follow the ']'"},
+        {"two words", "no host can have this name"},
+        {"a..example", "no host can have this name"},
+        {"*.example", "no host can have this name"},
+        {"\033[31m", "?[31m: there is no such file"},
+        {"no/such/file", "No such file or directory"},
+        {"-x", "No such file or directory"},
+    };
+    struct target_conf conf = {.timeout_ms = 200};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct targets *t = targets_new(&conf);
+        targets_add(t, cases[i].word);
+        assert_int_equal(targets_count(t), 1);
+        if (!strstr(text_string(&targets_at(t, 0)->problems), cases[i].said))
+            fail_msg("%s: %s", cases[i].word, text_string(&targets_at(t, 0)->problems));
+        targets_free(t);
+    }
 }
 
 int main(void) {
@@ -403,6 +498,8 @@ int main(void) {
         cmocka_unit_test(garbage_in_place_of_tls_is_said),
         cmocka_unit_test(where_nobody_listens_is_said),
         cmocka_unit_test(words_that_are_no_place_are_said),
+        cmocka_unit_test(what_is_wrong_with_a_word_is_said),
+        cmocka_unit_test(the_time_of_a_target_bounds_all_its_probes),
     };
     return cmocka_run_group_tests(tests, make_certs, drop_certs);
 }
