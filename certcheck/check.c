@@ -15,11 +15,19 @@
 struct check_set {
     STACK_OF(X509) * leaf, *anchors, *chain;
     STACK_OF(X509_CRL) * crls;
-    bool lacks_lists; // there is something in the file of revocation lists, but none of these
+    bool is_damaged;    // what stands first in the leaf's file cannot be decoded
+    bool lacks_anchors; // there is something in the file of trusted certificates, but none of these
+    bool lacks_lists;   // the same of revocation lists
 };
 
+static enum check_result judge(struct check_set *set, const struct check_conf *conf,
+                               struct text *out, struct text *problems);
 static bool read_set(struct check_set *set, struct files *files, const struct check_conf *conf,
-                     bool *is_damaged, struct text *problems);
+                     struct text *problems);
+static void load_leaf(struct check_set *set, struct slice content, const char *path,
+                      struct text *problems);
+static const char *find_obstacle(const struct check_set *set, const struct check_conf *conf,
+                                 const char **path);
 static bool read_file(struct files *files, const char *path, struct slice *content,
                       struct text *problems);
 static void set_fini(struct check_set *set);
@@ -32,39 +40,62 @@ static void say_path(const struct chain_answer *answer, struct text *out);
 enum check_result check_files(struct files *files, const struct check_conf *conf, struct text *out,
                               struct text *problems) {
     struct check_set set = {0};
-    bool is_damaged = false;
     enum check_result result = CHECK_UNREADABLE;
-    bool is_read = read_set(&set, files, conf, &is_damaged, problems);
-    if (is_read && set.lacks_lists) { // not as if none had been asked for
-        text_printf(out, "%s: holds no revocation list that can be read\n", conf->crl);
-        result = CHECK_REFUSED;
-    } else if (is_read && sk_X509_num(set.leaf) > 0)
-        result = find(&set, conf, out);
-    else if (is_read && is_damaged) // there is a certificate, but it is none
-        result = CHECK_REFUSED;
-    else if (is_read)
-        text_printf(problems, "%s: holds no certificate\n", conf->leaf);
-    if (result == CHECK_REFUSED && is_damaged)
-        text_printf(out, "%s: the certificate cannot be decoded\n", conf->leaf);
+    if (read_set(&set, files, conf, problems)) result = judge(&set, conf, out, problems);
     set_fini(&set);
     ERR_clear_error();
     return result;
 }
 
+static enum check_result judge(struct check_set *set, const struct check_conf *conf,
+                               struct text *out, struct text *problems) {
+    const char *path, *obstacle = find_obstacle(set, conf, &path);
+    if (obstacle) {
+        text_printf(out, "%s: %s\n", path, obstacle);
+        return CHECK_REFUSED;
+    }
+    if (sk_X509_num(set->leaf) > 0) return find(set, conf, out);
+    text_printf(problems, "%s: holds no certificate\n", conf->leaf);
+    return CHECK_UNREADABLE;
+}
+
 static bool read_set(struct check_set *set, struct files *files, const struct check_conf *conf,
-                     bool *is_damaged, struct text *problems) {
+                     struct text *problems) {
     struct slice content;
     if (!read_file(files, conf->leaf, &content, problems)) return false;
-    bool has_failed = load_certificates(content, conf->leaf, &set->leaf, problems) > 0;
-    *is_damaged = has_failed && sk_X509_num(set->leaf) == 0;
+    load_leaf(set, content, conf->leaf, problems);
     if (!read_file(files, conf->anchors, &content, problems)) return false;
     load_certificates(content, conf->anchors, &set->anchors, problems);
+    set->lacks_anchors = slice_trim(content).len > 0 && sk_X509_num(set->anchors) == 0;
     if (!read_file(files, conf->chain, &content, problems)) return false;
     load_certificates(content, conf->chain, &set->chain, problems);
     if (!read_file(files, conf->crl, &content, problems)) return false;
     load_crls(content, conf->crl, &set->crls, problems);
     set->lacks_lists = slice_trim(content).len > 0 && sk_X509_CRL_num(set->crls) == 0;
     return true;
+}
+
+static void load_leaf(struct check_set *set, struct slice content, const char *path,
+                      struct text *problems) {
+    struct load_conf conf = {.path = path, .wanted = LOAD_CERTIFICATES};
+    struct bundle b;
+    bundle_load(&b, content, &conf, problems);
+    set->is_damaged = b.failed_before > 0;
+    set->leaf = b.certificates;
+    b.certificates = NULL;
+    bundle_fini(&b);
+}
+
+// Why no path can be valid, before one is looked for: what cannot be read is not taken for what was not given, and another
+// certificate not for the one that was meant. NULL: nothing.
+static const char *find_obstacle(const struct check_set *set, const struct check_conf *conf,
+                                 const char **path) {
+    *path = set->is_damaged ? conf->leaf : set->lacks_lists ? conf->crl : conf->anchors;
+    if (set->is_damaged && sk_X509_num(set->leaf) == 0) return "the certificate cannot be decoded";
+    if (set->is_damaged)
+        return "the first certificate cannot be decoded; those after it are not what was asked for";
+    if (set->lacks_lists) return "holds no revocation list that can be read";
+    return set->lacks_anchors ? "holds no certificate that can be read: nobody is trusted" : NULL;
 }
 
 // No file is an empty one.

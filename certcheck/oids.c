@@ -13,6 +13,7 @@
 #define OID_BYTES_MAX 200 // as it is written
 
 static ASN1_OBJECT *parse(const char *word, size_t len);
+static bool has_numbers(const char *oid);
 
 bool oids_add(STACK_OF(ASN1_OBJECT) * *all, const char *words, struct text *why) {
     if (!*all) *all = sk_ASN1_OBJECT_new_null();
@@ -37,9 +38,21 @@ void oids_free(STACK_OF(ASN1_OBJECT) * all) {
 
 static ASN1_OBJECT *parse(const char *word, size_t len) {
     char oid[OID_BYTES_MAX + 1];
-    if (len > OID_BYTES_MAX || strspn(word, "0123456789.") != len) return NULL;
+    if (len > OID_BYTES_MAX) return NULL;
     snprintf(oid, sizeof oid, "%.*s", (int)len, word);
+    if (!has_numbers(oid)) return NULL;
     ASN1_OBJECT *object = OBJ_txt2obj(oid, 1);
     ERR_clear_error();
     return object;
+}
+
+// X.680 section 32: numbers with dots between them. OpenSSL takes one that is missing for 0, and leading zeros.
+static bool has_numbers(const char *oid) {
+    for (const char *at = oid;; at++) {
+        size_t digits = strspn(at, "0123456789");
+        if (digits == 0 || (digits > 1 && at[0] == '0')) return false;
+        at += digits;
+        if (*at == '\0') return true;
+        if (*at != '.') return false;
+    }
 }

@@ -15,6 +15,8 @@
 #define OUTPUT_BYTES_MAX (1u << 20)
 
 enum choice {
+    OPTION_HELP = 'h',
+    OPTION_VERSION = 'V',
     OPTION_VERIFY = 256,
 #define OPTION(symbol, name, argument, help) OPTION_##symbol,
 #include "tools/certcheck_verify_options.def"
@@ -22,12 +24,15 @@ enum choice {
 };
 static const struct option options[] = {
     {"verify", no_argument, NULL, OPTION_VERIFY},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
 #define OPTION(symbol, name, argument, help)                                                       \
     {name, (argument) != NULL ? required_argument : no_argument, NULL, OPTION_##symbol},
 #include "tools/certcheck_verify_options.def"
 #undef OPTION
     {NULL, 0, NULL, 0},
 };
+#define OPTIONS (sizeof options / sizeof *options)
 
 // What the words say.
 struct verify_words {
@@ -36,8 +41,8 @@ struct verify_words {
     STACK_OF(ASN1_OBJECT) * policy_oids; // NULL: any
 };
 
+static bool may_take(int option, const char *value, bool *were_said);
 static bool take_option(struct verify_words *words, int option, const char *value);
-static bool take_file(const char **file, const char *option, const char *value);
 static bool take_purpose(struct check_conf *conf, const char *value);
 static bool take_oids(struct verify_words *words, const char *value);
 static int judge(struct verify_words *words, int count, char **files);
@@ -46,10 +51,16 @@ static int misused(const char *why);
 
 int certcheck_verify(int count, char **words) {
     struct verify_words said = {.conf = {.at = time(NULL), .intermediates_max = -1}};
+    bool were_said[OPTIONS] = {false}, is_good = true;
     int option;
-    bool is_good = true;
-    while (is_good && (option = getopt_long(count, words, "", options, NULL)) != -1)
-        is_good = option != '?' && take_option(&said, option, optarg);
+    while (is_good && (option = getopt_long(count, words, "hV", options, NULL)) != -1) {
+        if (option == OPTION_HELP || option == OPTION_VERSION) {
+            oids_free(said.policy_oids);
+            return option == OPTION_HELP ? certcheck_help() : certcheck_version();
+        }
+        is_good = option != '?' && may_take(option, optarg, were_said) &&
+                  take_option(&said, option, optarg);
+    }
     said.conf.policies.acceptable = said.policy_oids;
     int status = is_good ? judge(&said, count - optind, words + optind) : misused(NULL);
     oids_free(said.policy_oids);
@@ -58,18 +69,30 @@ int certcheck_verify(int count, char **words) {
 
 static int judge(struct verify_words *words, int count, char **files) {
     if (count != 1) return misused("--verify takes exactly one certificate");
+    if (files[0][0] == '\0') return misused("the certificate's file has no name");
     if (!words->conf.anchors) return misused("--verify needs --anchors");
     words->conf.leaf = files[0];
     return check(words);
+}
+
+static bool may_take(int option, const char *value, bool *were_said) {
+    unsigned rules = option == OPTION_HOST                 ? OPTION_MAY_BE_EMPTY
+                     : option == OPTION_INITIAL_POLICY_SET ? OPTION_ADDS_UP
+                                                           : 0;
+    char name[60];
+    size_t i = 0;
+    while (options[i].val != option) i++;
+    snprintf(name, sizeof name, "--%s", options[i].name);
+    return certcheck_may_take(name, value, &were_said[i], rules);
 }
 
 static bool take_option(struct verify_words *words, int option, const char *value) {
     struct check_conf *conf = &words->conf;
     unsigned n;
     switch (option) {
-    case OPTION_ANCHORS: return take_file(&conf->anchors, "--anchors", value);
-    case OPTION_CHAIN: return take_file(&conf->chain, "--chain", value);
-    case OPTION_CRL: return take_file(&conf->crl, "--crl", value);
+    case OPTION_ANCHORS: conf->anchors = value; return true;
+    case OPTION_CHAIN: conf->chain = value; return true;
+    case OPTION_CRL: conf->crl = value; return true;
     case OPTION_HOST: conf->host = value; return true;
     case OPTION_POLICY: words->policy = value; return true;
     case OPTION_PURPOSE: return take_purpose(conf, value);
@@ -87,15 +110,6 @@ static bool take_option(struct verify_words *words, int option, const char *valu
     case OPTION_INITIAL_ANY_INHIBIT: conf->policies.inhibits_any = true; return true;
     default: return true;
     }
-}
-
-// A second one would leave out what the first has.
-static bool take_file(const char **file, const char *option, const char *value) {
-    if (*file)
-        fprintf(stderr, "rsp-certcheck: %s: only one file, with all that belongs in it\n", option);
-    if (*file) return false;
-    *file = value;
-    return true;
 }
 
 static bool take_purpose(struct check_conf *conf, const char *value) {

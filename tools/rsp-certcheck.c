@@ -14,6 +14,8 @@
 #include "tools/certcheck.h"
 #include "tools/certcheck_words.h"
 
+#define PROBLEMS_SHOWN_MAX 65536 // bytes, of one target
+
 // Everything of one run. Reports borrow the targets and the rules.
 struct program {
     struct certcheck_words words;
@@ -24,10 +26,11 @@ struct program {
     struct run run;
 };
 
-static bool has_option(char **words, int count, const char *option);
+static bool asks_to_verify(char **words, int count);
 static bool begin(struct program *p);
 static void end(struct program *p);
 static void judge(struct program *p);
+static void say_problems(const struct target *target);
 static int say(struct program *p);
 static void say_text(struct program *p);
 static bool write_files(struct program *p);
@@ -36,7 +39,7 @@ static bool write_fixed(struct program *p);
 int main(int count, char **words) {
     struct program p = {0};
     int status;
-    if (has_option(words, count, "--verify")) return certcheck_verify(count, words);
+    if (asks_to_verify(words, count)) return certcheck_verify(count, words);
     if (!certcheck_read_words(&p.words, count, words, &status)) return status;
     status = EXIT_UNREADABLE;
     if (begin(&p)) {
@@ -48,9 +51,13 @@ int main(int count, char **words) {
     return fflush(stdout) == 0 ? status : EXIT_UNREADABLE;
 }
 
-static bool has_option(char **words, int count, const char *option) {
-    for (int i = 1; i < count && strcmp(words[i], "--") != 0; i++)
-        if (strcmp(words[i], option) == 0) return true;
+// It has options of its own, so it must be known before they are read. What getopt takes for it as well: "--veri".
+static bool asks_to_verify(char **words, int count) {
+    static const char verify[] = "--verify", ambiguous[] = "--ver"; // or "--version"
+    for (int i = 1; i < count && strcmp(words[i], "--") != 0; i++) {
+        size_t len = strlen(words[i]);
+        if (len >= sizeof ambiguous && strncmp(verify, words[i], len) == 0) return true;
+    }
     return false;
 }
 
@@ -100,9 +107,22 @@ static void judge(struct program *p) {
     CHECK(p->run.reports);
     for (size_t i = 0; i < p->run.count; i++) {
         struct target *target = targets_at(p->targets, i);
-        fputs(text_string(&target->problems), stderr);
+        say_problems(target);
         p->run.reports[i] = report_new(target, &p->rules);
     }
+}
+
+// Names of files may be anything: a terminal must not obey them.
+static void say_problems(const struct target *target) {
+    struct slice rest = text_slice(&target->problems);
+    struct text clean;
+    text_init(&clean, PROBLEMS_SHOWN_MAX);
+    while (rest.len > 0) {
+        out_add_clean(&clean, slice_cut(&rest, '\n'));
+        text_add_char(&clean, '\n');
+    }
+    fputs(text_string(&clean), stderr);
+    text_fini(&clean);
 }
 
 // Returns the status to end with.

@@ -259,6 +259,8 @@ class Completion(unittest.TestCase):
         self.assertEqual(self.complete("--policy", "seed"), ["seed-2015"])
         self.assertEqual(self.complete("--simulate", "nss"), ["nss-3.17.3", "nss-3.17.4"])
         self.assertEqual(self.complete("--simulate", "go,chr"), ["go,chromium"])
+        names = certcheck("--starttls", "?", "x").stderr.partition("none of ")[2].splitlines()[0].split(", ")
+        self.assertEqual(sorted(self.complete("--starttls", "")), sorted(names))
         self.assertEqual(self.complete("--verify", "--purpose", "se"), ["server"])
         self.assertEqual(self.complete("READ"), ["README.md"])
         self.assertIn("--crl", self.complete("--verify", "--"))
@@ -267,7 +269,7 @@ class Completion(unittest.TestCase):
     def test_it_knows_every_option_of_the_help_and_no_other(self):
         text = certcheck("--help").stdout
         options, verify = text.partition("\nWith --verify:")[::2]
-        in_help = set(re.findall(r"^  (--?[A-Za-z-]+)", options, re.MULTILINE))
+        in_help = {word for line in re.findall(r"^  (--?[A-Za-z-]+(?:, --[a-z]+)?)", options, re.MULTILINE) for word in line.split(", ")}
         self.assertEqual(set(self.complete("-")), in_help)
         self.assertEqual(set(self.complete("--verify", "-")), set(re.findall(r"^  (--?[A-Za-z-]+)", verify, re.MULTILINE)))
 
@@ -275,8 +277,8 @@ class Completion(unittest.TestCase):
         with open(os.path.join(ROOT, "man", "rsp-certcheck.1"), encoding="utf-8") as f:
             page = f.read().replace("\\-", "-")
         for option in self.complete("-") + self.complete("--verify", "-"):
-            self.assertRegex(page, rf"(?m)^\.It Fl {re.escape(option[1:])}\b|^\.Fl -anchors , -at , -policy$", option)
-        described = {"-" + option for option in re.findall(r"(?m)^\.It Fl (\S+)", page)}
+            self.assertRegex(page, rf"(?m)^\.It (Fl \w , )?Fl {re.escape(option[1:])}\b|^\.Fl -anchors , -at , -policy$", option)
+        described = {"-" + option for option in re.findall(r"(?m)^\.It (?:Fl \w , )?Fl (\S+)", page)}
         self.assertLessEqual(described - {"--"}, set(self.complete("-") + self.complete("--verify", "-")))
 
 

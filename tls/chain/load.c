@@ -205,6 +205,7 @@ static int give_password(char *to, int max, int is_new, void *arg) {
 
 void loading_fail(struct loading *l, enum load_kind kind, const char *why) {
     l->failed++;
+    if (sk_X509_num(l->out->certificates) == 0) l->out->failed_before++;
     say_position(l);
     text_printf(l->problems, "%s %zu: ", kinds[kind].word, count_of(l, kind) + l->failed);
     if (why)

@@ -26,6 +26,7 @@ struct bundle {
     STACK_OF(X509_CRL) * crls;
     EVP_PKEY *key; // the first private key that could be read; NULL: none
     size_t key_count;
+    size_t failed_before; // could not be read, and stand before the first certificate
 };
 // What is not wanted is passed over, and need not be readable.
 enum { LOAD_CERTIFICATES = 1, LOAD_CRLS = 2, LOAD_KEYS = 4, LOAD_ALL = 7 };
