@@ -3,67 +3,59 @@
 
 #include "core/redis.h"
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
-#include <hiredis/async.h>
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/check.h"
 #include "core/clock.h"
+#include "core/redis_link.h"
 
-enum { PAUSE_FIRST_MS = 100, PAUSE_MOST_MS = 5000 };
+enum { PAUSE_FIRST_MS = 100, PAUSE_MOST_MS = 5000, WHY_MAX = 200 };
 
 enum redis_state {
-    REDIS_AWAY,       // until the pause is over
-    REDIS_CONNECTING, // and letting us in
+    REDIS_AWAY, // until the pause is over
+    REDIS_CONNECTING,
+    REDIS_LETTING_IN, // the password was said
+    REDIS_GREETING,   // what ends the introduction was said
     REDIS_UP,
 };
 
 // A command that waits for its reply.
 struct question {
-    struct redis *redis; // NULL: nobody wants to know any more
     struct question *next;
     uint64_t late_at_ms;
     redis_reply_fn *on_reply;
     void *arg;
 };
 
-// What hiredis wants to be told of its descriptor. Freed by hiredis, with the link.
-struct readiness {
-    struct loop *loop;
-    redisAsyncContext *link;
-    struct event readable, writable;
-};
-
 struct redis {
     struct redis_conf conf;
     enum redis_state state;
-    redisAsyncContext *link; // NULL while it is away
+    struct redis_link *link; // NULL while it is away
     struct question *first, **last;
     size_t waiting;
     unsigned pause_ms;
     struct timer timer; // the end of the pause or of connecting, the first question being late
     char *password, *channel;
+    bool *is_freed; // to be told to whom is in the middle of telling others; NULL: nobody
 };
 
 static void connect_now(struct redis *r);
-static redisAsyncContext *open_link(const struct address *a);
-static void attach(struct redis *r, redisAsyncContext *link);
-static void on_connected(const redisAsyncContext *link, int status);
-static void introduce(struct redis *r);
-static void on_let_in(redisAsyncContext *link, void *reply, void *arg);
-static void on_subscribed(redisAsyncContext *link, void *reply, void *arg);
-static void on_answer(redisAsyncContext *link, void *reply, void *question);
-static void on_disconnected(const redisAsyncContext *link, int status);
-static void on_time(void *arg);
-static void come_up(struct redis *r);
-static void lose(struct redis *r, const char *why);
-static void drop_link(struct redis *r);
-static void forget_first(struct redis *r, struct question *q);
+static void introduce(void *arg);
+static void on_reply(void *arg, const struct redisReply *reply);
+static void let_in(struct redis *r, const struct redisReply *reply);
+static void greet(struct redis *r, const struct redisReply *reply);
+static void hear(struct redis *r, const struct redisReply *reply);
+static void answer_first(struct redis *r, const struct redisReply *reply);
+static struct question take_first(struct redis *r);
 static void watch_first(struct redis *r);
+static void come_up(struct redis *r);
+static void refuse(struct redis *r, const struct redisReply *reply, const char *wanted);
+static void on_end(void *arg, const char *why, bool is_strange);
+static void on_time(void *arg);
+static void lose(struct redis *r, const char *why);
+static void close_link(struct redis *r);
 
 struct redis *redis_new(const struct redis_conf *conf) {
     struct redis *r = calloc(1, sizeof *r);
@@ -79,9 +71,9 @@ struct redis *redis_new(const struct redis_conf *conf) {
 
 void redis_free(struct redis *r) {
     if (!r) return;
-    for (struct question *q = r->first; q; q = q->next) q->redis = NULL;
-    if (r->link) r->link->data = NULL;
-    drop_link(r);
+    if (r->is_freed) *r->is_freed = true;
+    close_link(r);
+    while (r->first) take_first(r);
     timer_fini(&r->timer);
     free(r->password);
     free(r->channel);
@@ -92,127 +84,120 @@ bool redis_is_up(const struct redis *r) {
     return r->state == REDIS_UP;
 }
 
-bool redis_ask(struct redis *r, const struct slice *words, size_t count, redis_reply_fn *on_reply,
+bool redis_ask(struct redis *r, const struct slice *words, size_t count, redis_reply_fn *on_answer,
                void *arg) {
     CHECK(count <= REDIS_WORDS_MAX && r->channel[0] == '\0');
     if (r->state != REDIS_UP || r->waiting == REDIS_WAITING_MAX) return false;
-    const char **at = calloc(count + 1, sizeof *at);
-    size_t *len = calloc(count + 1, sizeof *len);
-    CHECK(at && len);
-    for (size_t i = 0; i < count; i++)
-        at[i] = words[i].at ? words[i].at : "", len[i] = words[i].len;
+    if (!redis_link_send(r->link, words, count)) return false;
     struct question *q = calloc(1, sizeof *q);
     CHECK(q);
-    *q = (struct question){r, NULL, clock_ms() + r->conf.answer_ms, on_reply, arg};
-    int status = redisAsyncCommandArgv(r->link, on_answer, q, (int)count, at, len);
-    free(at);
-    free(len);
-    if (status != REDIS_OK) {
-        free(q);
-        return false;
-    }
+    *q = (struct question){NULL, clock_ms() + r->conf.answer_ms, on_answer, arg};
     *r->last = q;
     r->last = &q->next;
     if (r->waiting++ == 0) watch_first(r);
     return true;
 }
 
+void redis_distrust(struct redis *r, const char *why) {
+    if (r->state == REDIS_AWAY) return;
+    r->pause_ms = PAUSE_MOST_MS;
+    lose(r, why);
+}
+
 // --- its life ---
 
 static void connect_now(struct redis *r) {
-    redisAsyncContext *link = open_link(&r->conf.address);
-    if (!link || link->err) {
-        char why[200];
-        snprintf(why, sizeof why, "%s", link ? link->errstr : "out of memory");
-        if (link) redisAsyncFree(link);
-        lose(r, why);
-        return;
-    }
+    char why[WHY_MAX];
     r->state = REDIS_CONNECTING;
-    r->link = link;
-    link->data = r;
-    attach(r, link);
-    redisAsyncSetConnectCallback(link, on_connected);
-    redisAsyncSetDisconnectCallback(link, on_disconnected);
-    timer_set(&r->timer, r->conf.answer_ms);
+    r->link = redis_link_open(
+        &(struct redis_link_conf){.loop = r->conf.loop,
+                                  .address = &r->conf.address,
+                                  .most_bytes = r->channel[0] ? REDIS_MESSAGE_MAX : REDIS_REPLY_MAX,
+                                  .on_open = introduce,
+                                  .on_reply = on_reply,
+                                  .on_end = on_end,
+                                  .arg = r},
+        why);
+    if (r->link)
+        timer_set(&r->timer, r->conf.answer_ms);
+    else
+        lose(r, why);
 }
 
-static redisAsyncContext *open_link(const struct address *a) {
-    char ip[ADDRESS_TEXT_MAX];
-    if (a->any.sa_family == AF_UNIX) return redisAsyncConnectUnix(a->local.sun_path);
-    return redisAsyncConnect(address_format_ip(a, ip), address_port(a));
+static void introduce(void *arg) {
+    struct redis *r = arg;
+    struct slice password[] = {SLICE("AUTH"), slice_of(r->password)};
+    struct slice channel[] = {SLICE("SUBSCRIBE"), slice_of(r->channel)};
+    struct slice nothing[] = {SLICE("PING")};
+    bool is_taken = !r->password[0] || redis_link_send(r->link, password, 2);
+    is_taken = is_taken && (r->channel[0] ? redis_link_send(r->link, channel, 2)
+                                          : redis_link_send(r->link, nothing, 1));
+    r->state = r->password[0] ? REDIS_LETTING_IN : REDIS_GREETING;
+    if (!is_taken) lose(r, "out of memory");
 }
 
-static void on_connected(const redisAsyncContext *link, int status) {
-    struct redis *r = link->data;
-    if (!r || r->link != link) return;
-    if (status == REDIS_OK) {
-        introduce(r);
-        return;
+static void on_reply(void *arg, const struct redisReply *reply) {
+    struct redis *r = arg;
+    switch (r->state) {
+    case REDIS_AWAY:
+    case REDIS_CONNECTING: break;
+    case REDIS_LETTING_IN: let_in(r, reply); break;
+    case REDIS_GREETING: greet(r, reply); break;
+    case REDIS_UP:
+        if (r->channel[0])
+            hear(r, reply);
+        else
+            answer_first(r, reply);
+        break;
     }
-    r->link = NULL; // hiredis frees it
-    lose(r, link->errstr);
 }
 
-static void introduce(struct redis *r) {
-    int status = REDIS_OK;
-    if (r->password[0]) status = redisAsyncCommand(r->link, on_let_in, r, "AUTH %s", r->password);
-    if (status == REDIS_OK && r->channel[0])
-        status = redisAsyncCommand(r->link, on_subscribed, r, "SUBSCRIBE %s", r->channel);
-    else if (status == REDIS_OK)
-        status = redisAsyncCommand(r->link, on_let_in, NULL, "PING");
-    if (status != REDIS_OK) lose(r, "it takes no commands");
+static void let_in(struct redis *r, const struct redisReply *reply) {
+    if (slice_equals(redis_reply_text(reply), SLICE("OK")))
+        r->state = REDIS_GREETING;
+    else
+        refuse(r, reply, "AUTH");
 }
 
-// To AUTH and, with arg NULL, to the PING that ends the introduction.
-static void on_let_in(redisAsyncContext *link, void *reply, void *arg) {
-    struct redis *r = link->data;
-    if (!r || r->link != link || !reply) return;
-    if (redis_reply_is_error(reply))
-        lose(r, ((const redisReply *)reply)->str);
-    else if (!arg)
+static void greet(struct redis *r, const struct redisReply *reply) {
+    bool is_heard = redis_reply_fits(reply, "tti") &&
+                    slice_equals(redis_reply_text(redis_reply_at(reply, 0)), SLICE("subscribe"));
+    bool is_good = r->channel[0] ? is_heard : slice_equals(redis_reply_text(reply), SLICE("PONG"));
+    if (is_good)
         come_up(r);
+    else
+        refuse(r, reply, r->channel[0] ? "SUBSCRIBE" : "PING");
 }
 
-static void on_subscribed(redisAsyncContext *link, void *reply, void *arg) {
-    struct redis *r = link->data;
-    (void)arg;
-    if (!r || r->link != link || !reply) return;
-    if (redis_reply_is_error(reply)) {
-        lose(r, ((const redisReply *)reply)->str);
+static void hear(struct redis *r, const struct redisReply *reply) {
+    bool is_message =
+        redis_reply_fits(reply, "ttt") &&
+        slice_equals(redis_reply_text(redis_reply_at(reply, 0)), SLICE("message")) &&
+        slice_equals(redis_reply_text(redis_reply_at(reply, 1)), slice_of(r->channel));
+    if (is_message)
+        r->conf.on_message(r->conf.arg, redis_reply_text(redis_reply_at(reply, 2)));
+    else
+        refuse(r, reply, "SUBSCRIBE");
+}
+
+// Replies come in the order of the questions.
+static void answer_first(struct redis *r, const struct redisReply *reply) {
+    if (!r->first) {
+        refuse(r, reply, "nothing");
         return;
     }
-    struct slice kind = redis_reply_text(redis_reply_at(reply, 0));
-    if (slice_equals(kind, SLICE("subscribe"))) come_up(r);
-    if (slice_equals(kind, SLICE("message")))
-        r->conf.on_message(r->conf.arg, redis_reply_text(redis_reply_at(reply, 2)));
+    struct question q = take_first(r);
+    watch_first(r);
+    q.on_reply(q.arg, reply);
 }
 
-static void come_up(struct redis *r) {
-    r->state = REDIS_UP;
-    r->pause_ms = PAUSE_FIRST_MS;
-    timer_clear(&r->timer);
-    r->conf.on_up(r->conf.arg);
-}
-
-// Replies come in the order of the questions; without a reply the link is lost.
-static void on_answer(redisAsyncContext *link, void *reply, void *question) {
-    struct question *q = question;
-    struct redis *r = q->redis;
-    redis_reply_fn *on_reply = q->on_reply;
-    void *arg = q->arg;
-    (void)link;
-    if (r) forget_first(r, q);
-    free(q);
-    if (r) on_reply(arg, reply);
-}
-
-static void forget_first(struct redis *r, struct question *q) {
-    CHECK(r->first == q);
-    r->first = q->next;
+static struct question take_first(struct redis *r) {
+    struct question *first = r->first, q = *first;
+    r->first = q.next;
     if (!r->first) r->last = &r->first;
     r->waiting--;
-    if (r->state == REDIS_UP) watch_first(r);
+    free(first);
+    return q;
 }
 
 static void watch_first(struct redis *r) {
@@ -223,11 +208,29 @@ static void watch_first(struct redis *r) {
         timer_set(&r->timer, r->first->late_at_ms > now ? r->first->late_at_ms - now : 1);
 }
 
-static void on_disconnected(const redisAsyncContext *link, int status) {
-    struct redis *r = link->data;
-    if (!r || r->link != link) return;
-    r->link = NULL; // hiredis frees it
-    lose(r, status == REDIS_OK ? "it was closed" : link->errstr);
+static void come_up(struct redis *r) {
+    r->state = REDIS_UP;
+    r->pause_ms = PAUSE_FIRST_MS;
+    timer_clear(&r->timer);
+    r->conf.on_up(r->conf.arg);
+}
+
+// An error is what a Redis server says that does not want us; anything else is said by none.
+static void refuse(struct redis *r, const struct redisReply *reply, const char *wanted) {
+    char why[WHY_MAX];
+    if (redis_reply_is_error(reply)) {
+        snprintf(why, sizeof why, "%.*s", SLICE_ARGS(redis_reply_text(reply)));
+        lose(r, why);
+    } else {
+        snprintf(why, sizeof why, "it is no Redis server: that is no answer to %s", wanted);
+        redis_distrust(r, why);
+    }
+}
+
+static void on_end(void *arg, const char *why, bool is_strange) {
+    struct redis *r = arg;
+    if (is_strange) r->pause_ms = PAUSE_MOST_MS;
+    lose(r, why);
 }
 
 static void on_time(void *arg) {
@@ -239,99 +242,22 @@ static void on_time(void *arg) {
 }
 
 static void lose(struct redis *r, const char *why) {
+    bool is_freed = false;
     r->state = REDIS_AWAY;
     timer_set(&r->timer, r->pause_ms);
     r->pause_ms = r->pause_ms * 2 < PAUSE_MOST_MS ? r->pause_ms * 2 : PAUSE_MOST_MS;
-    char said[200]; // the words may be the link's
-    snprintf(said, sizeof said, "%s", why);
-    drop_link(r);
-    r->conf.on_down(r->conf.arg, said);
+    close_link(r);
+    r->is_freed = &is_freed;
+    while (!is_freed && r->first) {
+        struct question q = take_first(r);
+        q.on_reply(q.arg, NULL);
+    }
+    if (is_freed) return;
+    r->is_freed = NULL;
+    r->conf.on_down(r->conf.arg, why);
 }
 
-// Questions are told, now or when hiredis returns from the callback that we are in.
-static void drop_link(struct redis *r) {
-    redisAsyncContext *link = r->link;
+static void close_link(struct redis *r) {
+    redis_link_close(r->link);
     r->link = NULL;
-    if (link) redisAsyncFree(link);
-}
-
-// --- readiness, as hiredis asks for it ---
-
-static void on_readable(evutil_socket_t fd, short what, void *arg) {
-    struct readiness *ready = arg;
-    (void)fd, (void)what;
-    loop_begin_turn(ready->loop);
-    redisAsyncHandleRead(ready->link);
-}
-
-static void on_writable(evutil_socket_t fd, short what, void *arg) {
-    struct readiness *ready = arg;
-    (void)fd, (void)what;
-    loop_begin_turn(ready->loop);
-    redisAsyncHandleWrite(ready->link);
-}
-
-static void add_read(void *arg) {
-    event_add(&((struct readiness *)arg)->readable, NULL);
-}
-
-static void del_read(void *arg) {
-    event_del(&((struct readiness *)arg)->readable);
-}
-
-static void add_write(void *arg) {
-    event_add(&((struct readiness *)arg)->writable, NULL);
-}
-
-static void del_write(void *arg) {
-    event_del(&((struct readiness *)arg)->writable);
-}
-
-static void clean_up(void *arg) {
-    del_read(arg);
-    del_write(arg);
-    free(arg);
-}
-
-static void attach(struct redis *r, redisAsyncContext *link) {
-    struct readiness *ready = calloc(1, sizeof *ready);
-    struct event_base *base = loop_base(r->conf.loop);
-    CHECK(ready);
-    *ready = (struct readiness){.loop = r->conf.loop, .link = link};
-    CHECK(event_assign(&ready->readable, base, link->c.fd, EV_READ | EV_PERSIST, on_readable,
-                       ready) == 0);
-    CHECK(event_assign(&ready->writable, base, link->c.fd, EV_WRITE | EV_PERSIST, on_writable,
-                       ready) == 0);
-    link->ev.data = ready;
-    link->ev.addRead = add_read;
-    link->ev.delRead = del_read;
-    link->ev.addWrite = add_write;
-    link->ev.delWrite = del_write;
-    link->ev.cleanup = clean_up;
-    add_write(ready); // connected, or not
-}
-
-// --- replies ---
-
-bool redis_reply_is_error(const struct redisReply *reply) {
-    return !reply || reply->type == REDIS_REPLY_ERROR;
-}
-
-struct slice redis_reply_text(const struct redisReply *reply) {
-    bool has_text =
-        reply && (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS ||
-                  reply->type == REDIS_REPLY_ERROR);
-    return has_text ? (struct slice){reply->str, reply->len} : (struct slice){NULL, 0};
-}
-
-long long redis_reply_integer(const struct redisReply *reply) {
-    return reply && reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
-}
-
-size_t redis_reply_count(const struct redisReply *reply) {
-    return reply && reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0;
-}
-
-const struct redisReply *redis_reply_at(const struct redisReply *reply, size_t i) {
-    return i < redis_reply_count(reply) ? reply->element[i] : NULL;
 }

@@ -41,6 +41,7 @@ struct shared_pool {
     bool is_busy;                // a question is under way
     bool is_due;                 // to be asked again after it
     bool is_refused;             // the server did not take it: again in a second
+    unsigned beaten;             // so often in a row others were quicker with the server
     uint64_t digest;             // of the list that was compared last
 };
 

@@ -14,7 +14,7 @@
 
 // One pool of a cluster: what the server has of it is read, agreed on, written, and then put in force.
 
-enum { WHY_BYTES_MAX = 4096 };
+enum { WHY_BYTES_MAX = 4096, BEATEN_MOST = 20 };
 
 // How what the server has goes together with what we know of it (server/cluster_parts.h has the rules).
 enum line {
@@ -26,6 +26,7 @@ enum line {
 
 static void on_hash(void *arg, const struct redisReply *reply);
 static bool is_answer(struct shared_pool *p, const struct redisReply *reply);
+static void distrust(struct shared_pool *p, const char *why);
 static void settle_doubt(struct shared_pool *p, const struct shared_answer *answer);
 static enum line line_of(const struct shared_pool *p, const struct shared_answer *answer);
 static void agree(struct shared_pool *p, const struct shared_answer *answer);
@@ -34,6 +35,7 @@ static void merge_lines(const struct shared_pool *p, const struct shares *parted
                         const struct shares *theirs, struct shares *out);
 static void write_result(struct shared_pool *p, const struct shared_answer *answer, enum line line);
 static void on_written(void *arg, const struct redisReply *reply);
+static void try_again(struct shared_pool *p);
 static void be_agreed(struct shared_pool *p);
 static void put_in_force(struct shared_pool *p, const struct shares *agreed);
 static void end_question(struct shared_pool *p);
@@ -91,10 +93,19 @@ static void on_hash(void *arg, const struct redisReply *reply) {
     struct shared_pool *p = arg;
     struct shared_answer answer = {0};
     if (!is_answer(p, reply)) return;
-    shared_answer_take(p, reply, &answer);
-    settle_doubt(p, &answer);
-    agree(p, &answer);
+    if (shared_answer_take(p, reply, &answer)) {
+        settle_doubt(p, &answer);
+        agree(p, &answer);
+    } else {
+        distrust(p, "it is no Redis server: that is no answer to the script that reads a pool");
+    }
     shared_answer_free(&answer);
+}
+
+// Nothing that it said is used.
+static void distrust(struct shared_pool *p, const char *why) {
+    redis_distrust(p->cluster->asks, why);
+    end_question(p);
 }
 
 // False: there is nothing to be had, and the question has ended.
@@ -179,7 +190,7 @@ static void write_result(struct shared_pool *p, const struct shared_answer *answ
 // Only what is with the server is the base of the next agreement. Without a reply that is not known: settle_doubt().
 static void on_written(void *arg, const struct redisReply *reply) {
     struct shared_pool *p = arg;
-    bool is_done = redis_reply_integer(reply) == 1;
+    long long done = redis_reply_integer(reply);
     if (!p->pool) {
         shared_pool_forget(p); // the route file has it no more
     } else if (redis_reply_is_error(reply)) {
@@ -188,17 +199,30 @@ static void on_written(void *arg, const struct redisReply *reply) {
                          SLICE_ARGS(redis_reply_text(reply)));
         p->is_refused = reply != NULL;
         cluster_set_sync(p->cluster);
+    } else if (!redis_reply_is_integer(reply) || done < 0 || done > 1) {
+        distrust(p, "it is no Redis server: that is no answer to the script that writes a pool");
+        return;
     } else {
         p->doubt = 0;
-        if (is_done) be_agreed(p);
-        if (!is_done) p->is_due = true; // somebody was quicker
+        if (done)
+            be_agreed(p);
+        else
+            try_again(p);
     }
     end_question(p);
+}
+
+// Somebody was quicker. One of all who write is always done, so only a server that lies has us come here without end.
+static void try_again(struct shared_pool *p) {
+    p->is_refused = ++p->beaten >= BEATEN_MOST;
+    p->is_due = !p->is_refused;
+    if (p->is_refused) cluster_set_sync(p->cluster);
 }
 
 // On `result`, which is with the server as `next_at`.
 static void be_agreed(struct shared_pool *p) {
     p->is_refused = false;
+    p->beaten = 0;
     p->known_at = p->next_at;
     put_in_force(p, &p->result);
     shares_free(&p->known);
@@ -267,6 +291,10 @@ static void on_list(void *arg, const struct redisReply *reply) {
     struct shared_pool *p = arg;
     struct shares theirs = {0};
     if (!is_answer(p, reply)) return;
+    if (!redis_reply_is_list(reply)) {
+        distrust(p, "it is no Redis server: that is no answer to LRANGE");
+        return;
+    }
     if (redis_reply_count(reply) == 0) {
         log_repeated(
             LOG_LEVEL_WARN, "cluster list",

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "core/log.h"
 
 enum { WHY_BYTES_MAX = 4096, MEMORY_BYTES_MAX = 16 << 20 };
 
@@ -43,9 +44,11 @@ static const char WRITE_SCRIPT[] =
 struct words {
     struct slice *at;
     size_t count;
+    bool is_cut; // there were too many
     struct text memory;
 };
-// Two for each member that differs, and those are at most the ones there and ours; two for each that a life began with.
+// Two for each member that differs, and those are at most the ones there and ours; two for each that a life began with. Only a server
+// that says something else each time brings together more.
 _Static_assert(3 * 2 * TABLE_LIST_MAX + 32 <= REDIS_WORDS_MAX,
                "an edit of a whole list is one command");
 
@@ -58,8 +61,10 @@ static void add_member(void *arg, const char *address, const struct share *was,
                        const struct share *is);
 static bool ask(struct shared_pool *p, struct words *w, redis_reply_fn *on_reply);
 static uint64_t number_of(const struct redisReply *reply);
-static void read_shares(const struct shared_pool *p, const struct redisReply *hash,
+static bool read_shares(const struct shared_pool *p, const struct redisReply *hash,
                         struct shares *out);
+static bool read_share(const struct redisReply *hash, size_t at, struct shares *out,
+                       struct text *why);
 
 bool shared_script_read(struct shared_pool *p, redis_reply_fn *on_answer) {
     struct words w;
@@ -71,16 +76,17 @@ bool shared_script_read(struct shared_pool *p, redis_reply_fn *on_answer) {
     return ask(p, &w, on_answer);
 }
 
-void shared_answer_take(const struct shared_pool *p, const struct redisReply *reply,
+bool shared_answer_take(const struct shared_pool *p, const struct redisReply *reply,
                         struct shared_answer *out) {
+    if (!redis_reply_fits(reply, "tpttip")) return false;
     uint64_t token = number_of(redis_reply_at(reply, 3));
     out->at.revision = number_of(redis_reply_at(reply, 0));
     out->at.life = number_of(redis_reply_at(reply, 2));
     out->doubt = token;
     out->token = p->doubt ? p->bar : token;
     out->is_parted = redis_reply_integer(redis_reply_at(reply, 4)) == 1;
-    read_shares(p, redis_reply_at(reply, 1), &out->theirs);
-    read_shares(p, redis_reply_at(reply, 5), &out->begun);
+    return read_shares(p, redis_reply_at(reply, 1), &out->theirs) &&
+           read_shares(p, redis_reply_at(reply, 5), &out->begun);
 }
 
 void shared_answer_free(struct shared_answer *answer) {
@@ -126,8 +132,8 @@ static void begin(struct words *w, const struct shared_pool *p, struct slice scr
 }
 
 static void add_word(struct words *w, struct slice word) {
-    CHECK(w->count < REDIS_WORDS_MAX);
-    w->at[w->count++] = word;
+    w->is_cut |= w->count == REDIS_WORDS_MAX;
+    if (!w->is_cut) w->at[w->count++] = word;
 }
 
 static void add_number(struct words *w, uint64_t number) {
@@ -167,7 +173,12 @@ static bool ask(struct shared_pool *p, struct words *w, redis_reply_fn *on_reply
         w->at[i].at = w->memory.at + used;
         used += w->at[i].len;
     }
-    bool is_asked = redis_ask(p->cluster->asks, w->at, w->count, on_reply, p);
+    bool is_whole = !w->is_cut && !w->memory.is_cut;
+    if (!is_whole)
+        log_repeated(LOG_LEVEL_ERROR, "cluster words",
+                     "cluster: pool \"%s\": the server has more members than can be agreed on",
+                     p->name);
+    bool is_asked = is_whole && redis_ask(p->cluster->asks, w->at, w->count, on_reply, p);
     text_fini(&w->memory);
     free(w->at);
     return is_asked;
@@ -181,20 +192,29 @@ static uint64_t number_of(const struct redisReply *reply) {
     return slice_to_u64(redis_reply_text(reply), &number) ? number : 0;
 }
 
-static void read_shares(const struct shared_pool *p, const struct redisReply *hash,
+// False: a hash that has a field twice.
+static bool read_shares(const struct shared_pool *p, const struct redisReply *hash,
                         struct shares *out) {
-    for (size_t i = 0; i + 1 < redis_reply_count(hash); i += 2) {
-        struct share share;
+    for (size_t i = 0; i < redis_reply_count(hash); i += 2) {
         struct text why;
         text_init(&why, WHY_BYTES_MAX);
-        if (share_read(redis_reply_text(redis_reply_at(hash, i)),
-                       redis_reply_text(redis_reply_at(hash, i + 1)), &share, &why)) {
-            shares_add(out, &share);
-            free(share.address);
-        } else {
-            shared_pool_leave_out(p, &why);
-        }
+        if (!read_share(hash, i, out, &why)) shared_pool_leave_out(p, &why);
         text_fini(&why);
     }
     shares_sort(out);
+    for (size_t i = 1; i < out->count; i++)
+        if (strcmp(out->at[i - 1].address, out->at[i].address) == 0) return false;
+    return true;
+}
+
+static bool read_share(const struct redisReply *hash, size_t at, struct shares *out,
+                       struct text *why) {
+    struct share share;
+    if (!share_read(redis_reply_text(redis_reply_at(hash, at)),
+                    redis_reply_text(redis_reply_at(hash, at + 1)), &share, why))
+        return false;
+    bool is_added = shares_add(out, &share);
+    if (!is_added) text_printf(why, "%s: a pool has at most %d", share.address, TABLE_LIST_MAX);
+    free(share.address);
+    return is_added;
 }

@@ -7,7 +7,7 @@
 
 // The two scripts with which one pool is read from the Redis server and written to it; each is carried out as a whole.
 
-// What the server has of a pool.
+// What the server has of a pool. To be freed whatever shared_answer_take() says.
 struct shared_answer {
     struct shared_point at;
     struct shares theirs;
@@ -19,7 +19,8 @@ struct shared_answer {
 
 // False: it was not asked, and on_answer is not called. A write in doubt (p->doubt) is not carried out any more once this was answered.
 bool shared_script_read(struct shared_pool *p, redis_reply_fn *on_answer);
-void shared_answer_take(const struct shared_pool *p, const struct redisReply *reply,
+// False: that is no answer of the script's, so the server is no Redis server.
+bool shared_answer_take(const struct shared_pool *p, const struct redisReply *reply,
                         struct shared_answer *out);
 void shared_answer_free(struct shared_answer *answer);
 
