@@ -37,7 +37,7 @@ struct client_conn {
     struct stream *stream;
     struct exchange *exchange;
     struct timer timer;
-    uint64_t linger_until_ms;
+    uint64_t since_ms; // in this state
     struct client_facts facts;
 };
 
@@ -100,6 +100,11 @@ struct exchange *client_conn_exchange(const struct client_conn *c) {
 
 struct client_conn *client_conn_next(const struct client_conn *c) {
     return c->next;
+}
+
+uint64_t client_conn_waits_since_ms(const struct client_conn *c) {
+    bool is_with_us = c->state == CLIENT_EXCHANGE && exchange_asks_within(c->exchange);
+    return is_with_us ? 0 : c->since_ms;
 }
 
 void client_conn_drain(struct client_conn *c) {
@@ -212,7 +217,7 @@ static void open_exchange(struct client_conn *c) {
 static void linger(struct client_conn *c) {
     stream_consume(c->stream, stream_input_len(c->stream));
     enum stream_end end = stream_end(c->stream);
-    bool is_late = clock_ms() >= c->linger_until_ms;
+    bool is_late = clock_ms() >= c->since_ms + LINGER_MS;
     bool is_written = stream_is_shut(c->stream) || (is_late && !is_still_reading(c));
     if (end == STREAM_FAILED || (is_written && (is_late || end != STREAM_OPEN)))
         close_conn(c);
@@ -232,6 +237,7 @@ static unsigned idle_ms(const struct client_conn *c) {
 
 static void enter(struct client_conn *c, enum client_state state, unsigned limit_ms) {
     c->state = state;
+    c->since_ms = clock_ms();
     if (limit_ms)
         timer_set(&c->timer, limit_ms);
     else
@@ -387,7 +393,6 @@ static void await_next(struct client_conn *c) {
 static void begin_linger(struct client_conn *c) {
     stream_shut(c->stream);
     enter(c, CLIENT_LINGER, LINGER_IDLE_MS);
-    c->linger_until_ms = clock_ms() + LINGER_MS;
     stream_set_input_max(c->stream, UNREAD_ANSWERS_MAX);
     stream_wake_later(c->stream);
 }

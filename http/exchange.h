@@ -19,6 +19,7 @@ void exchange_wake(void *exchange);
 void exchange_cut(struct exchange *x);
 // Ends it for a reason from outside: with the status of that where no answer has begun, else cut. It may be gone afterwards.
 void exchange_fail(struct exchange *x, enum fail why);
+bool exchange_asks_within(const struct exchange *x); // it waits for service_conf.local
 const char *exchange_step(const struct exchange *x); // a name
 // Frees the memory that finished exchanges left for the next ones.
 void exchange_free_spares(struct service *s);

@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/text.h"
+#include "http/exchange.h"
 #include "http/exchange_parts.h"
 
 enum { FIELDS_MAX = 4 };
@@ -68,6 +69,10 @@ void local_answer(struct local_reply *r, int status, const char *content_type, s
     r->content_type = content_type;
     text_add(&r->body, body);
     stream_wake_later(r->exchange->client_ops->stream(r->exchange->client));
+}
+
+bool exchange_asks_within(const struct exchange *x) {
+    return x->reply && x->reply->state == REPLY_ASKED;
 }
 
 void forget_local_reply(struct exchange *x) {

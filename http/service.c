@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "core/check.h"
+#include "core/clock.h"
 #include "http/client_conn.h"
 #include "http/exchange.h"
 #include "http/service_parts.h"
@@ -50,6 +51,20 @@ struct generation *service_generation(const struct service *s) {
 void service_accept(struct service *s, const struct listen_conf *listen, int fd,
                     const struct address *client) {
     client_conn_new(s, listen, fd, client);
+}
+
+bool service_make_room(struct service *s, unsigned least_ms) {
+    struct client_conn *longest = NULL;
+    uint64_t since_ms = clock_ms() + 1;
+    for (struct client_conn *c = s->clients; c; c = client_conn_next(c)) {
+        uint64_t waits_since_ms = client_conn_waits_since_ms(c);
+        if (waits_since_ms == 0 || waits_since_ms >= since_ms) continue;
+        since_ms = waits_since_ms;
+        longest = c;
+    }
+    if (!longest || clock_ms() - since_ms < least_ms) return false;
+    client_conn_cut(longest);
+    return true;
 }
 
 unsigned service_client_count(const struct service *s) {

@@ -62,6 +62,8 @@ struct generation *service_generation(const struct service *s);
 // Takes an accepted descriptor. `listen` belongs to the current generation.
 void service_accept(struct service *s, const struct listen_conf *listen, int fd,
                     const struct address *client);
+// Cuts the client connection that has waited longest for its client, if that is so long already. False: there is none.
+bool service_make_room(struct service *s, unsigned least_ms);
 unsigned service_client_count(const struct service *s); // open client connections
 unsigned service_exchange_count(const struct service *s);
 

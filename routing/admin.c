@@ -75,7 +75,8 @@ void loader_finish_admin(struct loader *l) {
                                 .line_bytes = 8192,
                                 .head_bytes = 16384,
                                 .field_count = 50,
-                                .max_connections = 256};
+                                .max_connections = 256,
+                                .makes_room = true};
     struct listen_conf *remote = &admin->listens[0];
     if (admin->listen) {
         *remote = usual;

@@ -30,6 +30,7 @@ struct listen_conf {
     size_t line_bytes, head_bytes;
     unsigned field_count;
     unsigned max_connections; // per worker; 0: from the descriptor limit
+    bool makes_room;          // when there are so many, who has been idle longest is closed
     unsigned mode;            // of a unix socket
     char *group;              // of a unix socket; NULL: as it comes
 };

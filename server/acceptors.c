@@ -19,6 +19,7 @@ enum {
     FULL_CHECK_MS = 20,
     YIELD_MS = 1,
     YIELD_MOST_MS = 20,
+    IDLE_LEAST_MS = 1000, // before it is closed for another: who has just come is to be read
     ACCEPTS_AFTER_YIELD = 2,
     DESCRIPTORS_RESERVED = 64
 };
@@ -54,6 +55,7 @@ static void open_acceptor(struct acceptors *d, struct acceptor *a, const struct 
                           int fd);
 static unsigned clients_by_descriptors(void);
 static void on_accepted(void *arg, int fd, const struct address *client);
+static bool is_full(const struct acceptor *a);
 static void shut(struct acceptor *a, enum acceptor_state state, unsigned ms);
 static void recheck(void *arg);
 static bool may_yield_longer(const struct acceptor *a);
@@ -104,7 +106,7 @@ static void on_accepted(void *arg, int fd, const struct address *client) {
     struct acceptor *a = arg;
     struct acceptors *d = a->acceptors;
     service_accept(d->service, a->conf, fd, client);
-    if (service_client_count(d->service) >= a->max_clients) {
+    if (is_full(a)) {
         log_repeated(LOG_LEVEL_WARN, "acceptor full",
                      "%s: %u clients are connected; more are not accepted until some go",
                      a->conf->text, a->max_clients);
@@ -117,6 +119,17 @@ static void on_accepted(void *arg, int fd, const struct address *client) {
     }
 }
 
+// Also makes room, where that is wanted.
+static bool is_full(const struct acceptor *a) {
+    struct service *s = a->acceptors->service;
+    if (service_client_count(s) < a->max_clients) return false;
+    if (!a->conf->makes_room || !service_make_room(s, IDLE_LEAST_MS)) return true;
+    log_repeated(LOG_LEVEL_WARN, "acceptor room",
+                 "%s: %u clients are connected; who was idle longest is closed for the next",
+                 a->conf->text, a->max_clients);
+    return false;
+}
+
 static void shut(struct acceptor *a, enum acceptor_state state, unsigned ms) {
     a->state = state;
     listener_pause(a->listener);
@@ -125,12 +138,11 @@ static void shut(struct acceptor *a, enum acceptor_state state, unsigned ms) {
 
 static void recheck(void *arg) {
     struct acceptors *d = arg;
-    unsigned clients = service_client_count(d->service);
     unsigned again_ms = 0;
     for (size_t i = 0; i < d->count; i++) {
         struct acceptor *a = &d->at[i];
         if (a->state == ACCEPTOR_OPEN) continue;
-        if (a->state == ACCEPTOR_FULL && clients >= a->max_clients) {
+        if (a->state == ACCEPTOR_FULL && is_full(a)) {
             if (again_ms == 0) again_ms = FULL_CHECK_MS;
             continue;
         }

@@ -35,8 +35,9 @@ struct page {
     page_fn *answer;
 };
 
-static page_fn list_requests, kill_request, read_log, give_status, give_metrics, begin_reload,
-    confirm_reload, give_explanation;
+static bool has_two_tokens(const struct local_request *request);
+static page_fn find_page, list_requests, kill_request, read_log, give_status, give_metrics,
+    begin_reload, confirm_reload, give_explanation;
 static void ask_supervisor(struct admin *a, enum order_type what,
                            const struct local_request *request, struct local_reply *r,
                            void (**cancel)(void *reply_arg), void **cancel_arg);
@@ -76,22 +77,37 @@ void admin_free(struct admin *a) {
     free(a);
 }
 
+// HEAD is answered as GET; that its content is not sent is the exchange's (RFC 9110 section 9.3.2).
 void admin_answer(void *arg, const struct local_request *request, struct local_reply *r,
                   void (**cancel)(void *reply_arg), void **cancel_arg) {
-    if (!may_ask(arg, request)) {
+    struct local_request asked = *request;
+    if (slice_equals(request->method, SLICE("HEAD"))) asked.method = SLICE("GET");
+    if (has_two_tokens(request))
+        api_refuse_plainly(r, 400, "there is more than one Authorization");
+    else if (may_ask(arg, request))
+        find_page(arg, &asked, r, cancel, cancel_arg);
+    else {
         local_set_field(r, "WWW-Authenticate", SLICE("Bearer"));
         api_refuse_plainly(r, 401, "by network, this needs the token: Authorization: Bearer ...");
-        return;
     }
+}
+
+static bool has_two_tokens(const struct local_request *request) {
+    const struct field *first = fields_find(request->fields, FIELD_AUTHORIZATION);
+    return first && fields_find_next(request->fields, first);
+}
+
+static void find_page(struct admin *a, const struct local_request *request, struct local_reply *r,
+                      void (**cancel)(void *reply_arg), void **cancel_arg) {
     for (size_t i = 0; i < sizeof PAGES / sizeof PAGES[0]; i++) {
         if (!fits(PAGES[i].path, request->path)) continue;
         if (slice_equals(request->method, slice_of(PAGES[i].method)))
-            PAGES[i].answer(arg, request, r, cancel, cancel_arg);
+            PAGES[i].answer(a, request, r, cancel, cancel_arg);
         else
-            api_refuse_plainly(r, 405, "this page is asked with another method");
+            api_refuse_method(r, api_methods_with(PAGES[i].method));
         return;
     }
-    if (!api_answer(&((struct admin *)arg)->conf, request, r))
+    if (!api_answer(&a->conf, request, r))
         api_refuse_plainly(r, 404, "there is no such page (see rsp-api(7))");
 }
 

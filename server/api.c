@@ -54,7 +54,8 @@ bool api_answer(const struct admin_calls *conf, const struct local_request *requ
         const struct resource *one = &RESOURCES[i];
         if (!fits(&c, one->pattern)) continue;
         size_t len = strlen(methods);
-        snprintf(methods + len, sizeof methods - len, "%s%s", len ? ", " : "", one->method);
+        snprintf(methods + len, sizeof methods - len, "%s%s", len ? ", " : "",
+                 api_methods_with(one->method));
         if (slice_equals(request->method, slice_of(one->method))) found = one;
     }
     if (methods[0]) run(&c, found, methods);
@@ -64,7 +65,7 @@ bool api_answer(const struct admin_calls *conf, const struct local_request *requ
 
 static void run(struct api_call *c, const struct resource *resource, const char *methods) {
     if (!resource)
-        api_refuse(c, 405, "", "there is %s", methods);
+        api_refuse_method(c->reply, methods);
     else if (!c->name.at || find_pool(c))
         resource->answer(c);
     else
@@ -142,6 +143,16 @@ void api_refuse(struct api_call *c, int status, const char *pointer, const char 
 
 void api_refuse_json(struct api_call *c, const struct json_reader *r) {
     api_refuse(c, 400, r->pointer, "%s", r->why);
+}
+
+const char *api_methods_with(const char *method) {
+    return strcmp(method, "GET") == 0 ? "GET, HEAD" : method;
+}
+
+void api_refuse_method(struct local_reply *r, const char *methods) {
+    struct api_call c = {.reply = r};
+    local_set_field(r, "Allow", slice_of(methods));
+    api_refuse(&c, 405, "", "there is %s", methods);
 }
 
 void api_refuse_plainly(struct local_reply *r, int status, const char *words) {

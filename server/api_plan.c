@@ -23,6 +23,7 @@ static struct plan *plan_of_table(struct api_call *c);
 static struct plan *plan_of_changes(struct api_call *c, const struct member_change *changes,
                                     size_t count);
 static bool is_short(struct api_call *c, const json_t *keys, size_t members);
+static bool are_texts(struct api_call *c, const json_t *keys);
 static void plan_keys(struct planning *p, const json_t *keys);
 static void plan_key(struct planning *p, struct slice key);
 static void count_up(json_t *counts, const char *address);
@@ -40,8 +41,8 @@ void api_plan(struct api_call *c) {
         api_refuse_json(c, &r);
     else if (c->pool->balance != BALANCE_HASH)
         api_refuse(c, 409, "", "the pool has no keys: its balance is not \"hash\"");
-    else if ((changes = api_read_members(c, root, &count)) && is_short(c, keys, count) &&
-             (p.now = plan_of_table(c))) {
+    else if (are_texts(c, keys) && (changes = api_read_members(c, root, &count)) &&
+             is_short(c, keys, count) && (p.now = plan_of_table(c))) {
         p.then = plan_of_changes(c, changes, count);
         plan_keys(&p, keys);
         give_plan(c, &p, json_array_size(keys));
@@ -102,16 +103,26 @@ static struct plan *plan_of_changes(struct api_call *c, const struct member_chan
     return plan_new(c->pool, members, n);
 }
 
+static bool are_texts(struct api_call *c, const json_t *keys) {
+    struct json_reader r = {0};
+    json_enter(&r, "keys", 0);
+    for (size_t i = 0; i < json_array_size(keys); i++) {
+        if (json_is_string(json_array_get(keys, i))) continue;
+        json_enter(&r, NULL, i);
+        json_complain(&r, "needs a string");
+        api_refuse_json(c, &r);
+        return false;
+    }
+    return true;
+}
+
 static void plan_keys(struct planning *p, const json_t *keys) {
     p->examples = json_array();
     p->from = json_object();
     p->to = json_object();
     for (size_t i = 0; i < json_array_size(keys); i++) {
         const json_t *key = json_array_get(keys, i);
-        if (json_is_string(key))
-            plan_key(p, (struct slice){json_string_value(key), json_string_length(key)});
-        else
-            p->refused++;
+        plan_key(p, (struct slice){json_string_value(key), json_string_length(key)});
     }
 }
 
