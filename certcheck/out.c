@@ -62,6 +62,17 @@ void out_add_clean(struct text *out, struct slice text) {
     }
 }
 
+void out_say_clean(FILE *to, struct slice lines) {
+    struct text clean;
+    text_init(&clean, lines.len + 1);
+    while (lines.len > 0) {
+        out_add_clean(&clean, slice_cut(&lines, '\n'));
+        text_add_char(&clean, '\n');
+    }
+    fputs(text_string(&clean), to);
+    text_fini(&clean);
+}
+
 void out_add_moment(struct text *out, time_t moment) {
     struct tm tm;
     if (!gmtime_r(&moment, &tm)) return;

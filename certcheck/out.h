@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "certcheck/report.h"
@@ -36,4 +37,6 @@ bool out_write_file(const char *path, struct slice content, unsigned mode, char 
 
 // Shared by the forms: `text` without what must not get out.
 void out_add_clean(struct text *out, struct slice text);
+// The same of lines, each of which stays one. To a stream:
+void out_say_clean(FILE *to, struct slice lines);
 void out_add_moment(struct text *out, time_t moment); // "2026-11-23T09:30:00Z"

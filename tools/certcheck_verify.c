@@ -8,6 +8,7 @@
 #include "certcheck/check.h"
 #include "certcheck/moment.h"
 #include "certcheck/oids.h"
+#include "certcheck/out.h"
 #include "core/hostname.h"
 #include "tools/certcheck.h"
 #include "tools/number.h"
@@ -141,8 +142,8 @@ static int check(struct verify_words *words) {
     if (words->policy) conf->policy = policy = policy_new(files, words->policy, &problems);
     enum check_result result = CHECK_UNREADABLE;
     if (policy || !words->policy) result = check_files(files, conf, &out, &problems);
-    fputs(text_string(&problems), stderr);
-    fputs(text_string(&out), stdout);
+    out_say_clean(stderr, text_slice(&problems));
+    out_say_clean(stdout, text_slice(&out));
     text_fini(&problems);
     text_fini(&out);
     policy_free(policy);

@@ -14,8 +14,6 @@
 #include "tools/certcheck.h"
 #include "tools/certcheck_words.h"
 
-#define PROBLEMS_SHOWN_MAX 65536 // bytes, of one target
-
 // Everything of one run. Reports borrow the targets and the rules.
 struct program {
     struct certcheck_words words;
@@ -30,7 +28,6 @@ static bool asks_to_verify(char **words, int count);
 static bool begin(struct program *p);
 static void end(struct program *p);
 static void judge(struct program *p);
-static void say_problems(const struct target *target);
 static int say(struct program *p);
 static void say_text(struct program *p);
 static bool write_files(struct program *p);
@@ -76,7 +73,7 @@ static bool begin(struct program *p) {
     p->rules.trial.policy = policy;
     bool is_opened = password_read(words->password_file, &p->password, &problems);
     p->words.target.password = p->password;
-    fputs(text_string(&problems), stderr);
+    out_say_clean(stderr, text_slice(&problems));
     text_fini(&problems);
     p->run = (struct run){.at = words->at,
                           .version = RSP_VERSION,
@@ -107,22 +104,9 @@ static void judge(struct program *p) {
     CHECK(p->run.reports);
     for (size_t i = 0; i < p->run.count; i++) {
         struct target *target = targets_at(p->targets, i);
-        say_problems(target);
+        out_say_clean(stderr, text_slice(&target->problems));
         p->run.reports[i] = report_new(target, &p->rules);
     }
-}
-
-// Names of files may be anything: a terminal must not obey them.
-static void say_problems(const struct target *target) {
-    struct slice rest = text_slice(&target->problems);
-    struct text clean;
-    text_init(&clean, PROBLEMS_SHOWN_MAX);
-    while (rest.len > 0) {
-        out_add_clean(&clean, slice_cut(&rest, '\n'));
-        text_add_char(&clean, '\n');
-    }
-    fputs(text_string(&clean), stderr);
-    text_fini(&clean);
 }
 
 // Returns the status to end with.

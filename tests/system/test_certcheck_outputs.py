@@ -206,6 +206,20 @@ class Outputs(unittest.TestCase):
                 self.assertEqual(measured.get(file), days if file in files else None)
         self.assertEqual(certcheck("--anchors", self.anchors, *AT, "--nagios", "-c", "11", self.soon).returncode, 2)
 
+    def test_nagios_hears_of_what_could_not_be_read_beside_what_is_wrong(self):
+        said = certcheck("--anchors", self.anchors, *AT, "--nagios", self.old, self.text, self.good, self.soon, self.good, "/nonexistent.pem")
+        lines = said.stdout.splitlines()
+        self.assertEqual(said.returncode, 2)
+        self.assertTrue(lines[0].startswith(f"CERTIFICATES CRITICAL - {self.old}: "), lines[0])
+        self.assertIn("; 1 CRITICAL, 2 UNKNOWN, 1 WARNING, 2 OK |", lines[0])
+        self.assertIn(f"{self.text}: unknown: {self.text}: holds no certificate", lines)
+        self.assertIn("/nonexistent.pem: unknown: /nonexistent.pem: No such file or directory", lines)
+        with open(self.old, encoding="ascii") as f:
+            both = self.notary.write("both.pem", f.read(), "-----BEGIN CERTIFICATE-----\nMIIB\n")
+        said = certcheck("--anchors", self.anchors, *AT, "--nagios", both)
+        self.assertEqual(said.returncode, 2)
+        self.assertRegex(said.stdout, r"CRITICAL - .*CHAIN-INVALID[^\n]*\n(?s:.*)both\.pem: unknown: ")
+
     def test_text_is_plain_unless_it_goes_to_a_terminal(self):
         self.assertNotIn("\033", self.run_all())
         command = " ".join([program("rsp-certcheck"), "--anchors", self.anchors, *AT, self.good])
