@@ -13,7 +13,6 @@
 
 static size_t sequence_of(struct slice s);
 static bool is_control(unsigned point);
-static bool write_all(int fd, struct slice content);
 
 enum report_status run_status(const struct run *run) {
     enum report_status worst = REPORT_GOOD;
@@ -29,7 +28,7 @@ bool out_write_file(const char *path, struct slice content, unsigned mode, char 
         return false;
     }
     int fd = mkstemp(beside);
-    bool is_written = fd >= 0 && write_all(fd, content) && fchmod(fd, mode) == 0;
+    bool is_written = fd >= 0 && out_write_all(fd, content) && fchmod(fd, mode) == 0;
     int problem = errno;
     if (fd >= 0 && close(fd) != 0 && is_written) {
         is_written = false;
@@ -41,7 +40,7 @@ bool out_write_file(const char *path, struct slice content, unsigned mode, char 
     return false;
 }
 
-static bool write_all(int fd, struct slice content) {
+bool out_write_all(int fd, struct slice content) {
     while (content.len > 0) {
         ssize_t n = write(fd, content.at, content.len);
         if (n < 0 && errno == EINTR) continue;

@@ -32,6 +32,7 @@ out_fn out_json, out_sarif, out_junit, out_prometheus, out_dot;
 // For Nagios and its like: one line with performance data, then the findings. Returns their status, 0 to 3.
 int out_nagios(const struct run *run, struct text *out);
 
+bool out_write_all(int fd, struct slice content); // false: errno says why
 // Writes a file beside and renames it, so that nobody sees half of it. False and one line in `why`.
 bool out_write_file(const char *path, struct slice content, unsigned mode, char *why, size_t max);
 

@@ -47,11 +47,16 @@ void targets_add(struct targets *t, const char *word) {
         source_add_input(t, word);
     else if (is_there && S_ISDIR(st.st_mode))
         source_add_directory(t, word);
-    else if (is_there || is_file_name(word))
-        source_add_file(t, word);
-    else
+    else if (target_is_live(word))
         source_add_live(t, word);
+    else
+        source_add_file(t, word);
     if (t->conf->fetches_issuers) source_add_issuers(t, first);
+}
+
+bool target_is_live(const char *word) {
+    struct stat st;
+    return strcmp(word, "-") != 0 && !is_file_name(word) && stat(word, &st) != 0;
 }
 
 static bool is_file_name(const char *word) {

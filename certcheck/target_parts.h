@@ -24,6 +24,7 @@ struct targets {
 
 // A new one, empty, at the end of the list. Beyond TARGETS_MAX the last one is returned again, with a problem said in it.
 struct target *targets_add_new(struct targets *t, enum target_kind kind, const char *name);
+bool target_is_live(const char *word);                    // no file is there, and none is meant
 void target_add_host(struct target *t, const char *name); // one that no host can have is a problem
 
 void target_live_fini(struct target_live *live);

@@ -97,7 +97,7 @@ static void end(struct program *p) {
 
 static void judge(struct program *p) {
     p->targets = targets_new(&p->words.target);
-    for (int i = 0; i < p->words.target_count; i++) targets_add(p->targets, p->words.targets[i]);
+    targets_add_all(p->targets, p->words.targets, (size_t)p->words.target_count);
     if (p->words.config) targets_add_routes(p->targets, p->words.config);
     p->run.count = targets_count(p->targets);
     p->run.reports = calloc(p->run.count + 1, sizeof *p->run.reports);

@@ -419,6 +419,56 @@ static void the_time_of_a_target_bounds_all_its_probes(void **state) {
     server_stop(&s);
 }
 
+// Whom others wait for: a byte in a pipe says that it was asked.
+static int asked[2];
+
+static void serve_and_tell(int fd, int number, const void *what) {
+    if (number == 0) CHECK(write(asked[1], "x", 1) == 1);
+    serve_two(fd, number, what);
+}
+
+static void serve_when_told(int fd, int number, const void *what) {
+    char byte;
+    if (number == 0) CHECK(read(asked[0], &byte, 1) == 1);
+    serve_two(fd, number, what);
+}
+
+// The first server says nothing until the last one was asked.
+static void servers_are_asked_at_the_same_time_and_said_in_order(void **state) {
+    char words[4][40] = {"", "nobody.pem", "127.0.0.1:1", ""};
+    char *const all[] = {words[0], words[1], words[2], words[3]};
+    struct target_conf conf = {.sni = "a.example", .timeout_ms = 15000};
+    (void)state;
+    CHECK(pipe(asked) == 0);
+    struct server first = server_start(serve_when_told, NULL);
+    struct server last = server_start(serve_and_tell, NULL);
+    snprintf(words[0], sizeof words[0], "127.0.0.1:%d", first.port);
+    snprintf(words[3], sizeof words[3], "127.0.0.1:%d", last.port);
+    struct targets *t = targets_new(&conf);
+    targets_add_all(t, all, 4);
+    assert_int_equal(targets_count(t), 6);
+    for (size_t i = 0; i < 6; i++) {
+        struct target *one = targets_at(t, i);
+        bool is_good = i < 2 || i > 3;
+        const char *kind = i % 2 == 0 ? " (ECDSA)" : " (RSA)", *word = words[i < 2 ? 0 : 3];
+        assert_int_equal(one->problems.len > 0, !is_good);
+        assert_int_equal(sk_X509_num(one->sent), is_good ? (i % 2 == 0 ? 1 : 4) : 0);
+        if (!is_good) continue;
+        assert_int_equal(strncmp(one->name, word, strlen(word)), 0);
+        assert_string_equal(one->name + strlen(word), kind);
+        assert_string_equal(one->hosts[0], "a.example");
+        assert_string_equal(one->live.tls_version, "TLSv1.3");
+        assert_null(one->live.starttls);
+    }
+    assert_string_equal(targets_at(t, 2)->name, "nobody.pem");
+    assert_non_null(strstr(text_string(&targets_at(t, 3)->problems), "Connection refused"));
+    targets_free(t);
+    server_stop(&first);
+    server_stop(&last);
+    close(asked[0]);
+    close(asked[1]);
+}
+
 static void garbage_in_place_of_tls_is_said(void **state) {
     static const struct slice garbage = SLICE_INIT("SSH-2.0-OpenSSH_9.2\r\n");
     struct server s = server_start(serve_text, &garbage);
@@ -499,6 +549,7 @@ int main(void) {
         cmocka_unit_test(where_nobody_listens_is_said),
         cmocka_unit_test(words_that_are_no_place_are_said),
         cmocka_unit_test(what_is_wrong_with_a_word_is_said),
+        cmocka_unit_test(servers_are_asked_at_the_same_time_and_said_in_order),
         cmocka_unit_test(the_time_of_a_target_bounds_all_its_probes),
     };
     return cmocka_run_group_tests(tests, make_certs, drop_certs);
