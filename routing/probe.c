@@ -3,9 +3,15 @@
 
 #include "routing/probe.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static bool get_field(void *fields, struct slice name, unsigned nth, struct slice *value);
 static void set_field(void *fields, struct slice name, const struct slice *value);
 static bool field_at(void *fields, unsigned i, struct slice *name, struct slice *value);
+static struct slice encode_wide(struct arena *a, struct slice url);
+static bool has_wide_host(const struct route_request *r, struct slice url);
+static struct slice host_as_sent(const struct route_request *r, struct arena *a);
 static bool split_url(struct route_request *r, struct arena *a, struct slice url);
 static const struct listen_conf *listen_of(const struct config *c, int port);
 static bool has_https(const struct config *c);
@@ -39,12 +45,12 @@ bool probe_init(struct probe *p, struct arena *a, struct slice method, struct sl
     struct route_request *r = &p->request;
     for (size_t i = 0; i < url.len; i++) {
         unsigned char c = (unsigned char)url.at[i];
-        if (c > 0x20 && c < 0x7f && c != '#') continue;
-        text_printf(why, "a URL has no spaces, no fragment and no bytes beyond ASCII: '%.*s'",
+        if (c > 0x20 && c != 0x7f && c != '#') continue;
+        text_printf(why, "a URL has no spaces, no fragment and no control bytes: '%.*s'",
                     SLICE_ARGS(url));
         return false;
     }
-    if (method.len == 0 || !split_url(r, a, url)) {
+    if (method.len == 0 || !split_url(r, a, encode_wide(a, url))) {
         text_printf(why, "'%.*s' is no URL: write http://host/path or https://host/path",
                     SLICE_ARGS(url));
         return false;
@@ -54,8 +60,35 @@ bool probe_init(struct probe *p, struct arena *a, struct slice method, struct sl
         text_printf(why, "'%.*s' is no host name", SLICE_ARGS(r->authority));
         return false;
     }
+    if (has_wide_host(r, url)) r->authority = host_as_sent(r, a);
     probe_add_field(p, SLICE("host"), r->authority);
     return true;
+}
+
+// What browsers make of a URL in Unicode: the host in its ASCII form, all else in percent.
+static struct slice encode_wide(struct arena *a, struct slice url) {
+    char *out = arena_alloc(a, 3 * url.len + 1), *end = out;
+    for (size_t i = 0; i < url.len; i++) {
+        unsigned char c = (unsigned char)url.at[i];
+        if (c < 0x80)
+            *end++ = (char)c;
+        else
+            end += sprintf(end, "%%%02X", c);
+    }
+    return (struct slice){out, (size_t)(end - out)};
+}
+
+static bool has_wide_host(const struct route_request *r, struct slice url) {
+    struct slice rest = slice_skip(url, r->scheme.len + strlen("://"));
+    for (size_t i = 0; i < rest.len && !strchr("/?", rest.at[i]); i++)
+        if ((unsigned char)rest.at[i] >= 0x80) return true;
+    return false;
+}
+
+static struct slice host_as_sent(const struct route_request *r, struct arena *a) {
+    ptrdiff_t colon = slice_find(r->authority, ':');
+    struct slice port = colon < 0 ? SLICE("") : slice_skip(r->authority, (size_t)colon);
+    return arena_printf(a, "%.*s%.*s", SLICE_ARGS(r->host), SLICE_ARGS(port));
 }
 
 void probe_add_field(struct probe *p, struct slice name, struct slice value) {

@@ -295,7 +295,7 @@ void admin_reload_ended(struct admin *a, unsigned request, int exit_status, stru
 
 static void give_end(const struct waiting *w, int exit_status, struct slice lines) {
     struct text page;
-    text_init(&page, PAGE_MAX);
+    text_init(&page, LOCAL_ANSWER_MAX);
     if (w->wants_text)
         text_printf(&page, "exit %d\n%.*s", exit_status, SLICE_ARGS(lines));
     else

@@ -4,11 +4,11 @@
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/address.h"
 #include "core/conf.h"
-#include "tools/admin_client.h"
 #include "tools/rspctl.h"
 
 static const char HELP[] =
@@ -46,7 +46,7 @@ static const char HELP[] =
     "  rspctl metrics               counters (Prometheus)\n"
     "\n"
     "-s SOCKET: the one of admin { socket = ... } in the route file (default: /run/rsp.sock).\n"
-    "--json: the answer as the API gives it. --match TAG: only if the pool still has this ETag.\n"
+    "--json: the answer as JSON. --match TAG: only if the pool still has this ETag.\n"
     "Exit status: 0 good, 1 failed or refused (diff: something differs), 2 usage, 3 done with\n"
     "problems, 69 rsp cannot be reached.\n";
 
@@ -78,10 +78,8 @@ static int ask_supervisor(const struct call *c, const char *path);
 static int run_status(const struct call *c);
 static int run_metrics(const struct call *c);
 static int run_explain(const struct call *c);
-static int ask(const struct call *c, const char *method, const char *path, struct slice content,
-               struct text *body);
-static int show_page(const struct call *c, const char *path);
-static int cannot_reach(struct text *why);
+static void say_lines(const json_t *lines, FILE *out);
+static json_t *json_of_metrics(const char *text);
 static bool take_option(struct call *c, int option);
 static bool take_time(unsigned *ms, unsigned least);
 
@@ -124,7 +122,7 @@ static bool take_option(struct call *c, int option) {
     case OPTION_KEYS: c->keys = optarg; return true;
     case OPTION_MATCH: c->match = optarg; return true;
     case OPTION_WAIT: c->waits = true; return true;
-    case OPTION_FOR: return take_time(&c->for_ms, 0);
+    case OPTION_FOR: return take_time(&c->for_ms, 1);
     case OPTION_CONFIRM: return take_time(&c->confirm_ms, 1);
     case OPTION_SLOWER: return take_time(&c->slower_ms, 0);
     case OPTION_TIMEOUT: return take_time(&c->wait_ms, 0);
@@ -170,11 +168,17 @@ int ctl_usage(void) {
     return CTL_USAGE;
 }
 
+int ctl_wrong_word(const char *verb, const char *why) {
+    fprintf(stderr, "rspctl: %s: %s\n", verb, why);
+    return ctl_usage();
+}
+
 static int run_reload(const struct call *c) {
-    char path[64] = "/v1/reload?text";
+    char path[64];
     unsigned seconds = (c->confirm_ms + 999) / 1000;
-    if (seconds) snprintf(path, sizeof path, "/v1/reload?text&trial=%u", seconds);
+    snprintf(path, sizeof path, seconds ? "/v1/reload?trial=%u" : "/v1/reload", seconds);
     int status = ask_supervisor(c, path);
+    if (c->as_json) return status;
     bool is_done = status == CTL_GOOD || status == CTL_PROBLEMS;
     if (is_done)
         puts(status == CTL_GOOD ? "reloaded" : "reloaded, with problems");
@@ -187,69 +191,69 @@ static int run_reload(const struct call *c) {
 }
 
 static int run_confirm(const struct call *c) {
-    return ask_supervisor(c, "/v1/confirm?text");
+    return ask_supervisor(c, "/v1/confirm");
 }
 
-// The answer: "exit N", then the lines.
+// The answer has the exit status, and what there is to say.
 static int ask_supervisor(const struct call *c, const char *path) {
-    struct text body;
-    text_init(&body, CTL_BODY_MAX);
-    int http = ask(c, "POST", path, (struct slice){0}, &body);
-    struct slice rest = text_slice(&body);
-    struct slice first = slice_cut(&rest, '\n');
-    uint64_t status = CTL_FAILED;
-    if (http == 0) return cannot_reach(&body);
-    if (http == 200 && slice_starts_with(first, SLICE("exit ")) &&
-        slice_to_u64(slice_skip(first, 5), &status)) {
-        fprintf(status == CTL_GOOD ? stdout : stderr, "%.*s", SLICE_ARGS(rest));
+    int status;
+    json_t *answer = ctl_ask(c, "POST", path, NULL, &status);
+    if (!answer) return status;
+    const json_t *exit_status = json_object_get(answer, "exit");
+    status = json_is_integer(exit_status) ? (int)json_integer_value(exit_status) : CTL_FAILED;
+    if (c->as_json) {
+        ctl_print_json(answer);
     } else {
-        fprintf(stderr, "%s", text_string(&body));
+        say_lines(json_object_get(answer, "errors"), stderr);
+        say_lines(json_object_get(answer, "problems"), status == CTL_GOOD ? stdout : stderr);
     }
-    text_fini(&body);
-    return (int)status;
+    json_decref(answer);
+    return status;
+}
+
+static void say_lines(const json_t *lines, FILE *out) {
+    for (size_t i = 0; i < json_array_size(lines); i++)
+        fprintf(out, "%s\n", json_string_value(json_array_get(lines, i)));
 }
 
 static int run_status(const struct call *c) {
-    return show_page(c, "/status");
+    return ctl_show_page(c, "/status", NULL);
 }
 
+// --json: an object with a number for each line.
 static int run_metrics(const struct call *c) {
-    return show_page(c, "/metrics");
+    return ctl_show_page(c, "/metrics", c->as_json ? json_of_metrics : NULL);
 }
 
-static int show_page(const struct call *c, const char *path) {
-    struct text body;
-    text_init(&body, CTL_BODY_MAX);
-    int http = ask(c, "GET", path, (struct slice){0}, &body);
-    if (http == 0) return cannot_reach(&body);
-    fputs(text_string(&body), http == 200 ? stdout : stderr);
-    text_fini(&body);
-    return http == 200 ? CTL_GOOD : CTL_FAILED;
+static json_t *json_of_metrics(const char *text) {
+    json_t *all = json_object();
+    struct slice rest = slice_of(text);
+    while (rest.len > 0) {
+        struct slice line = slice_cut(&rest, '\n');
+        size_t len = line.len;
+        while (len > 0 && line.at[len - 1] != ' ') len--;
+        if (len == 0 || line.at[0] == '#') continue;
+        json_t *key = json_stringn(line.at, len - 1);
+        json_object_set_new(all, json_string_value(key), json_real(strtod(line.at + len, NULL)));
+        json_decref(key);
+    }
+    return all;
 }
 
 static int run_explain(const struct call *c) {
-    struct text question, body;
-    text_init(&question, CTL_BODY_MAX);
-    text_init(&body, CTL_BODY_MAX);
-    text_printf(&question, "%s\n%s\n%s\n", c->argc == 2 ? c->argv[0] : "GET", c->argv[c->argc - 1],
-                c->from ? c->from : "");
-    int http = ask(c, "POST", "/explain", text_slice(&question), &body);
-    text_fini(&question);
-    if (http == 0) return cannot_reach(&body);
-    fputs(text_string(&body), http == 200 ? stdout : stderr);
-    text_fini(&body);
-    return http == 200 ? CTL_GOOD : http == 400 ? CTL_USAGE : CTL_FAILED;
-}
-
-static int cannot_reach(struct text *why) {
-    fprintf(stderr, "rspctl: rsp cannot be reached: %s\n", text_string(why));
-    text_fini(why);
-    return CTL_UNREACHABLE;
-}
-
-static int ask(const struct call *c, const char *method, const char *path, struct slice content,
-               struct text *body) {
-    struct admin_question q = {
-        .socket = c->socket, .method = method, .path = path, .content = content};
-    return admin_ask(&q, body);
+    int status;
+    json_t *question = json_pack("{s:s, s:s}", "method", c->argc == 2 ? c->argv[0] : "GET", "url",
+                                 c->argv[c->argc - 1]);
+    if (c->from) json_object_set_new(question, "from", json_string(c->from));
+    if (!question) {
+        fputs("rspctl: explain: the URL is no UTF-8\n", stderr);
+        return CTL_USAGE;
+    }
+    json_t *answer = ctl_ask(c, "POST", "/v1/explain", question, &status);
+    if (answer && c->as_json)
+        ctl_print_json(answer);
+    else if (answer)
+        fputs(json_string_value(json_object_get(answer, "text")), stdout);
+    json_decref(answer);
+    return status == CTL_FAILED ? CTL_USAGE : status;
 }

@@ -35,11 +35,11 @@ struct call {
 };
 typedef int verb_fn(const struct call *c);
 
-verb_fn run_pools, run_pool;                    // rspctl_pool.c, rspctl_edit.c
-verb_fn run_diff, run_save;                     // rspctl_pool.c
-verb_fn run_requests, run_kill, run_top;        // rspctl_requests.c
-verb_fn run_tail;                               // rspctl_tail.c
-bool is_pause_verb(const char *verb, int argc); // rspctl_pause.c
+verb_fn run_pools, run_pool;             // rspctl_pool.c, rspctl_edit.c
+verb_fn run_diff, run_save;              // rspctl_pool.c
+verb_fn run_requests, run_kill, run_top; // rspctl_requests.c
+verb_fn run_tail;                        // rspctl_tail.c
+bool is_pause_verb(const char *verb);    // rspctl_pause.c
 int pause_pool(const struct call *c, const char *pool, const char *verb); // rspctl_pause.c
 int edit_pool(const struct call *c, const char *pool, const char *verb);  // rspctl_edit.c
 
@@ -52,4 +52,8 @@ char *ctl_path(const char *pool, const char *rest);
 void ctl_add_segment(struct text *path, const char *segment);
 void ctl_add_encoded(struct text *path, const char *text); // the same without its slash
 void ctl_print_json(const json_t *value);
+// Prints a page that is a text, or what `to_json` makes of it (NULL: as it is).
+int ctl_show_page(const struct call *c, const char *path, json_t *(*to_json)(const char *text));
 int ctl_usage(void);
+// "rspctl: pool: needs ...", and the usage.
+int ctl_wrong_word(const char *verb, const char *why);

@@ -85,6 +85,25 @@ void ctl_add_encoded(struct text *path, const char *text) {
     }
 }
 
+int ctl_show_page(const struct call *c, const char *path, json_t *(*to_json)(const char *text)) {
+    struct text body;
+    text_init(&body, CTL_BODY_MAX);
+    struct admin_question q = {.socket = c->socket, .method = "GET", .path = path};
+    int http = admin_ask(&q, &body), status = CTL_GOOD;
+    if (http != 200) {
+        json_decref(read_answer(http, &body, &status));
+        if (status == CTL_GOOD) status = CTL_FAILED;
+    } else if (to_json) {
+        json_t *value = to_json(text_string(&body));
+        ctl_print_json(value);
+        json_decref(value);
+    } else {
+        fputs(text_string(&body), stdout);
+    }
+    text_fini(&body);
+    return status;
+}
+
 void ctl_print_json(const json_t *value) {
     json_dumpf(value, stdout, JSON_INDENT(1));
     putchar('\n');

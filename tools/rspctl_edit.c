@@ -72,8 +72,7 @@ int edit_pool(const struct call *c, const char *pool, const char *verb) {
     const char *wrong = wrong_with(c, verb, v, settings, addresses);
     int status = CTL_GOOD;
     if (!are_read || wrong) {
-        if (are_read) fprintf(stderr, "rspctl: %s: %s\n", verb, wrong);
-        status = ctl_usage();
+        status = are_read ? ctl_wrong_word(verb, wrong) : ctl_usage();
     } else if (c->waits && v->waits == WAITS_BEFORE) {
         status = drain_first(c, pool, addresses);
     }

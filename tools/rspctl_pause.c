@@ -9,17 +9,24 @@
 
 // `rspctl pool NAME pause KEY`, `resume KEY`, `pauses`.
 
+static bool takes_key(const char *verb);
 static char *path_of(const char *pool, const char *key);
 static void show(const json_t *answer);
 
-bool is_pause_verb(const char *verb, int argc) {
-    bool has_key = strcmp(verb, "pause") == 0 || strcmp(verb, "resume") == 0;
-    return (has_key && argc == 3) || (strcmp(verb, "pauses") == 0 && argc == 2);
+bool is_pause_verb(const char *verb) {
+    return takes_key(verb) || strcmp(verb, "pauses") == 0;
+}
+
+static bool takes_key(const char *verb) {
+    return strcmp(verb, "pause") == 0 || strcmp(verb, "resume") == 0;
 }
 
 int pause_pool(const struct call *c, const char *pool, const char *verb) {
     int status;
     json_t *answer;
+    if (takes_key(verb) && (c->argc != 3 || !c->argv[2][0]))
+        return ctl_wrong_word(verb, "needs one KEY, such as the name of a site");
+    if (!takes_key(verb) && c->argc != 2) return ctl_wrong_word(verb, "takes no words");
     char *path = path_of(pool, c->argc == 3 ? c->argv[2] : NULL);
     if (strcmp(verb, "pause") == 0)
         answer = ctl_ask(c, "PUT", path,

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "tools/admin_client.h"
 #include "tools/rspctl.h"
 
 // What there is: pools, the members of one, what differs from the route file.
@@ -23,6 +22,7 @@ static void show_member(const json_t *m, int width);
 static void show_differences(const struct call *c, const json_t *pool, void *arg);
 static bool differs(const json_t *m);
 static void show_difference(const json_t *m);
+static json_t *json_of_lua(const char *text);
 static int width_of(const json_t *members);
 static const char *text_of(const json_t *object, const char *key);
 static bool is_text(const json_t *object, const char *key, const char *wanted);
@@ -67,8 +67,9 @@ static void show_summary(const struct call *c, const json_t *pool, void *arg) {
 }
 
 int run_pool(const struct call *c) {
+    if (!c->argv[0][0]) return ctl_wrong_word("pool", "needs the name of a pool");
     if (c->argc == 1) return show_pool(c, c->argv[0]);
-    if (is_pause_verb(c->argv[1], c->argc)) return pause_pool(c, c->argv[0], c->argv[1]);
+    if (is_pause_verb(c->argv[1])) return pause_pool(c, c->argv[0], c->argv[1]);
     return edit_pool(c, c->argv[0], c->argv[1]);
 }
 
@@ -182,13 +183,11 @@ static void show_difference(const json_t *m) {
 }
 
 int run_save(const struct call *c) {
-    struct text body;
-    text_init(&body, CTL_BODY_MAX);
-    struct admin_question q = {.socket = c->socket, .method = "GET", .path = "/v1/lua"};
-    int http = admin_ask(&q, &body);
-    fputs(text_string(&body), http == 200 ? stdout : stderr);
-    text_fini(&body);
-    return http == 200 ? CTL_GOOD : http == 0 ? CTL_UNREACHABLE : CTL_FAILED;
+    return ctl_show_page(c, "/v1/lua", c->as_json ? json_of_lua : NULL);
+}
+
+static json_t *json_of_lua(const char *text) {
+    return json_pack("{s:s}", "lua", text);
 }
 
 // --- values ---

@@ -20,6 +20,7 @@ static void show_requests(const json_t *list, size_t most);
 static int by_age(const void *a, const void *b);
 static const char *text_of(const json_t *object, const char *key);
 static long long number_of(const json_t *object, const char *key);
+static int print_top(const struct call *c);
 static int show_top(const struct call *c, json_t **before);
 static void show_rates(const json_t *before, const json_t *now);
 
@@ -71,6 +72,7 @@ static int by_age(const void *a, const void *b) {
 }
 
 int run_kill(const struct call *c) {
+    if (!c->argv[0][0]) return ctl_wrong_word("kill", "needs the ID of a request");
     struct text path;
     int status;
     text_init(&path, 4096);
@@ -92,11 +94,25 @@ int run_top(const struct call *c) {
     if (c->argc == 1 && !number_parse("top", c->argv[0], 1, 1000000, &rounds)) return ctl_usage();
     for (unsigned i = 0; status == CTL_GOOD && (rounds == 0 || i < rounds); i++) {
         if (i > 0) nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
-        if (isatty(STDOUT_FILENO)) fputs("\033[H\033[J", stdout);
-        status = show_top(c, &before);
+        if (isatty(STDOUT_FILENO) && !c->as_json) fputs("\033[H\033[J", stdout);
+        status = c->as_json ? print_top(c) : show_top(c, &before);
         fflush(stdout);
     }
     json_decref(before);
+    return status;
+}
+
+// --json: a line for each round.
+static int print_top(const struct call *c) {
+    static const char *const PAGES[][2] = {
+        {"status", "/v1/status"}, {"pools", "/v1/pools"}, {"requests", "/v1/requests"}};
+    json_t *round = json_object();
+    int status = CTL_GOOD;
+    for (size_t i = 0; i < sizeof PAGES / sizeof *PAGES && status == CTL_GOOD; i++)
+        json_object_set_new(round, PAGES[i][0], ctl_ask(c, "GET", PAGES[i][1], NULL, &status));
+    if (status == CTL_GOOD) json_dumpf(round, stdout, JSON_COMPACT);
+    if (status == CTL_GOOD) putchar('\n');
+    json_decref(round);
     return status;
 }
 

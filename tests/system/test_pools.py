@@ -77,6 +77,33 @@ class Edits(PoolTest):
         self.assertEqual(code, 1)
         self.assertEqual(sorted(out.splitlines()), sorted([f"apps: - {a}", f"apps: + {b} weight=1", f"apps: + {c} weight=3"]))
 
+    def test_every_verb_gives_json_when_asked_for_it(self):
+        rsp, _ = self.pools(hash_pool("a:1"))
+        for words in (("pools",), ("pool", "apps"), ("pool", "apps", "add", "b:1"), ("pool", "apps", "drain", "b:1", "--wait"),
+                      ("pool", "apps", "pause", "a.example", "--for", "1s"), ("pool", "apps", "pauses"), ("pool", "apps", "resume", "a.example"),
+                      ("diff",), ("save",), ("explain", "http://a.example/"), ("reload",), ("reload", "--confirm", "30s"), ("confirm",),
+                      ("status",), ("metrics",), ("requests",), ("top", "1")):
+            code, out, errors = rspctl(rsp, "--json", *words)
+            self.assertEqual((code, errors), (1 if words == ("diff",) else 0, ""), words)
+            self.assertTrue(json.loads(out), words)
+        self.assertIn("live = true", json.loads(rspctl(rsp, "--json", "save")[1])["lua"])
+        self.assertEqual(json.loads(rspctl(rsp, "--json", "metrics")[1])["rsp_workers"], 1)
+        self.assertIn("backend ", json.loads(rspctl(rsp, "--json", "explain", "http://a.example/")[1])["text"])
+        rsp.write_routes("site 3")
+        code, out, errors = rspctl(rsp, "--json", "reload")
+        self.assertEqual((code, errors), (1, ""))
+        self.assertEqual((json.loads(out)["ok"], len(json.loads(out)["errors"]) > 0), (False, True))
+
+    def test_a_word_that_is_missing_or_empty_is_said(self):
+        rsp, _ = self.pools(hash_pool("a:1"))
+        for words, said in ((("pool", ""), "needs the name of a pool"), (("pool", "apps", "pause", ""), "needs one KEY"),
+                            (("pool", "apps", "pause"), "needs one KEY"), (("pool", "apps", "resume", "a", "b"), "needs one KEY"),
+                            (("pool", "apps", "pauses", "x"), "takes no words"), (("kill", ""), "needs the ID"),
+                            (("pool", "apps", "pause", "a.example", "--for", "0"), "more than none"),
+                            (("pool", "apps", "pause", "a.example", "--for", "2h"), "from 0 to 3600")):
+            code, out, errors = rspctl(rsp, *words)
+            self.assertEqual((code in (1, 2), out, said in errors), (True, "", True), (words, errors))
+
     def test_what_is_refused_says_why_with_its_exit_status(self):
         rsp, _ = self.pools(hash_pool("127.0.0.1:1") + '\npool "fixed" { "127.0.0.1:2" }')
         for words, status, said in ((("add", "127.0.0.1:1"), 1, "is a member already"),

@@ -52,6 +52,32 @@ static void explain_says_which_rule_and_backend_and_why(void **state) {
         "  adds     x-request-id, via\n");
 }
 
+static void explain_url(struct fixture *f, const char *url, struct text *out) {
+    text_init(out, 1 << 16);
+    assert_true(route_explain(f->config, SLICE("POST"), slice_of(url), NULL, out));
+}
+
+static void explain_takes_a_url_in_unicode_as_browsers_send_it(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"http://b\xc3\xbc\x63her.example/", "http://xn--bcher-kva.example/"},
+        {"https://B\xc3\x9c\x43HER.example:8443/\xc3\xa9?\xc3\xa9=1",
+         "https://xn--bcher-kva.example:8443/%C3%A9?%C3%A9=1"},
+        {"http://www.pythonanywhere.example/user/a/webapps/b\xc3\xbc\x63her.example/reload",
+         "http://www.pythonanywhere.example/user/a/webapps/b%C3%BCcher.example/reload"},
+    };
+    struct fixture f = load_good(hosting);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct text unicode, ascii;
+        explain_url(&f, pairs[i][0], &unicode);
+        explain_url(&f, pairs[i][1], &ascii);
+        assert_string_equal(strchr(text_string(&unicode), '\n'), strchr(text_string(&ascii), '\n'));
+        text_fini(&unicode);
+        text_fini(&ascii);
+    }
+    unload(&f);
+}
+
 // The lines from "pool" to the first of "adds".
 static void expect_pool_lines(struct fixture *f, const char *url, const char *wanted) {
     struct text out;
@@ -330,6 +356,7 @@ static void what_is_printed_loads_again_to_the_same(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(explain_says_which_rule_and_backend_and_why),
+        cmocka_unit_test(explain_takes_a_url_in_unicode_as_browsers_send_it),
         cmocka_unit_test(explain_says_why_the_others_are_passed_over),
         cmocka_unit_test(explain_of_many_members_stays_short),
         cmocka_unit_test(explain_takes_no_turn_and_names_what_a_function_or_a_cookie_chose),
