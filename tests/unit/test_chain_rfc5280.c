@@ -13,81 +13,19 @@
 #include <cmocka.h>
 
 #include "core/check.h"
-#include "tests/unit/chain_fixture.h"
+#include "tests/unit/chain_line.h"
 
-#define CERTS_MAX 8
-
-// Below what stands before it; the last one is the leaf. A key of its own unless it is self-issued, which the name tells.
-struct link {
-    const char *name;
-    const char *
-        extensions; // P1 ";policyConstraints=critical,requireExplicitPolicy:0;certificatePolicies=1.2.3"
-};
 struct row {
-    struct link links[CERTS_MAX];
+    struct link links[LINE_CERTS_MAX];
     bool is_valid;
 };
-struct line {
-    struct made_cert certs[CERTS_MAX + 1]; // the first one is the anchor
-    size_t count;
-};
-
-static void add_extensions(X509 *cert, X509 *issuer, const char *extensions) {
-    struct slice rest = slice_of(extensions);
-    X509V3_CTX about;
-    X509V3_set_ctx_nodb(&about);
-    X509V3_set_ctx(&about, issuer, cert, NULL, NULL, 0);
-    CONF *conf = NCONF_new(NULL); // policies are read with one only
-    X509V3_set_nconf(&about, conf);
-    while (rest.len > 0) {
-        struct slice value = slice_cut(&rest, ';');
-        struct slice name = slice_cut(&value, '=');
-        char names[100], values[300];
-        snprintf(names, sizeof names, "%.*s", SLICE_ARGS(name));
-        snprintf(values, sizeof values, "%.*s", SLICE_ARGS(value));
-        X509_EXTENSION *one = X509V3_EXT_conf(NULL, &about, names, values);
-        if (!one) fail_msg("%s=%s cannot be made", names, values);
-        int before = X509_get_ext_by_OBJ(cert, X509_EXTENSION_get_object(one), -1);
-        if (before >= 0) X509_EXTENSION_free(X509_delete_ext(cert, before));
-        CHECK(X509_add_ext(cert, one, -1) == 1);
-        X509_EXTENSION_free(one);
-    }
-    NCONF_free(conf);
-}
-
-static void make_line(struct line *l, const struct link *links) {
-    *l = (struct line){.count = 1};
-    l->certs[0] = make_ca("Anchor", NULL, NULL, NULL);
-    for (; l->count <= CERTS_MAX && links[l->count - 1].name; l->count++) {
-        const struct link *link = &links[l->count - 1];
-        bool is_leaf = l->count == CERTS_MAX || !links[l->count].name;
-        struct made_cert *one = &l->certs[l->count], *above = &l->certs[l->count - 1];
-        *one = make_cert(
-            &(struct cert_recipe){.subject = link->name, .issuer = above, .is_ca = !is_leaf});
-        if (!link->extensions) continue;
-        add_extensions(one->cert, above->cert, link->extensions);
-        CHECK(X509_sign(one->cert, above->key, EVP_sha256()) > 0);
-    }
-}
-
-static void drop_line(struct line *l) {
-    for (size_t i = 0; i < l->count; i++) drop_cert(&l->certs[i]);
-}
 
 static bool is_valid(struct line *l, const STACK_OF(X509_CRL) * crls,
                      const struct made_cert *helper) {
-    struct graph *g = graph_new(0);
-    struct chain_question q = question_about(l->certs[l->count - 1].cert);
-    struct chain_answer answer;
+    struct chain_question q = question_about(NULL);
     q.crls = crls;
     q.bits_min = CHAIN_BITS_MIN;
-    for (size_t i = 0; i < l->count; i++) graph_add(g, l->certs[i].cert, i == 0);
-    if (helper) graph_add(g, helper->cert, false);
-    bool is_found = chain_find(g, &q, &answer) == CHAIN_FOUND;
-    if (!is_found) print_message("  %s\n", text_string(&answer.why));
-    chain_answer_fini(&answer);
-    graph_free(g);
-    return is_found;
+    return line_is_valid(l, q, helper, NULL);
 }
 
 static void judge_rows(const struct row *rows, size_t count) {

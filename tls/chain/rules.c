@@ -6,11 +6,20 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "tls/chain/encoding.h"
 #include "tls/chain/strength.h"
 
-static bool is_whole(X509 *cert, const struct chain_question *q);
-static bool has_each_extension_once(X509 *cert, const struct chain_question *q);
-static bool agrees_on_its_algorithm(X509 *cert, const struct chain_question *q);
+// What a certificate must say, where it says anything of that kind. OpenSSL's own X509_check_purpose() does not know
+// anyExtendedKeyUsage (RFC 5280 section 4.2.1.12) and takes the step-up purposes of the nineties for serverAuth.
+static const struct purpose {
+    uint32_t usage, key_usage;
+    int netscape_bit; // of nsCertType
+} purposes[] = {
+    [CHAIN_SERVER] = {XKU_SSL_SERVER, KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT | KU_KEY_AGREEMENT,
+                      1},
+    [CHAIN_CLIENT] = {XKU_SSL_CLIENT, KU_DIGITAL_SIGNATURE | KU_KEY_AGREEMENT, 0},
+};
+
 static bool has_issuer(X509 *cert, const struct chain_question *q);
 static bool has_begun(X509 *cert, const struct chain_question *q);
 static bool has_not_ended(X509 *cert, const struct chain_question *q);
@@ -21,11 +30,9 @@ static bool may_sign_certificates(X509 *cert, const struct chain_question *q);
 static bool has_usages(X509 *cert, const struct chain_question *q);
 static bool is_for_purpose(X509 *cert, const struct chain_question *q);
 static bool is_ca_for_purpose(X509 *cert, const struct chain_question *q);
+static bool has_netscape_type(const X509 *cert, int bit);
 
 static const struct rule rules[] = {
-    {PLACE_ANY, is_whole, "an extension of it is malformed"},
-    {PLACE_ANY, has_each_extension_once, "it has the same extension twice"},
-    {PLACE_ANY, agrees_on_its_algorithm, "it names two different signature algorithms"},
     {PLACE_ANY, has_issuer, "its issuer has no name"},
     {PLACE_ANY, has_begun, "it is not valid yet"},
     {PLACE_ANY, has_not_ended, "it has expired"},
@@ -40,7 +47,8 @@ static const struct rule rules[] = {
 };
 
 const char *rules_judge(X509 *cert, enum place place, const struct chain_question *q) {
-    const char *why = rules_apply(rules, sizeof rules / sizeof *rules, cert, place, q);
+    const char *why = encoding_judge(cert, place, q);
+    if (!why) why = rules_apply(rules, sizeof rules / sizeof *rules, cert, place, q);
     ERR_clear_error();
     return why;
 }
@@ -60,27 +68,6 @@ bool rules_is_begun(const ASN1_TIME *begin, time_t at) {
 bool rules_is_ended(const ASN1_TIME *end, time_t at) {
     time_t before = at - 1;
     return X509_cmp_time(end, &before) != 1;
-}
-
-static bool is_whole(X509 *cert, const struct chain_question *q) {
-    (void)q;
-    return !(X509_get_extension_flags(cert) & EXFLAG_INVALID);
-}
-
-static bool has_each_extension_once(X509 *cert, const struct chain_question *q) {
-    (void)q;
-    for (int i = 0; i < X509_get_ext_count(cert); i++) {
-        const ASN1_OBJECT *kind = X509_EXTENSION_get_object(X509_get_ext(cert, i));
-        if (X509_get_ext_by_OBJ(cert, kind, i) >= 0) return false;
-    }
-    return true;
-}
-
-static bool agrees_on_its_algorithm(X509 *cert, const struct chain_question *q) {
-    const X509_ALGOR *outer = NULL;
-    (void)q;
-    X509_get0_signature(NULL, &outer, cert);
-    return X509_ALGOR_cmp(outer, X509_get0_tbs_sigalg(cert)) == 0;
 }
 
 static bool has_issuer(X509 *cert, const struct chain_question *q) {
@@ -126,21 +113,21 @@ static bool has_usages(X509 *cert, const struct chain_question *q) {
     return is_good;
 }
 
-static int purpose_of(const struct chain_question *q) {
-    return q->purpose == CHAIN_SERVER ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT;
-}
-
-// OpenSSL takes the step-up purposes of the nineties for serverAuth as well.
-static bool is_of_step_up_only(X509 *cert, const struct chain_question *q) {
-    bool has_usages = X509_get_extension_flags(cert) & EXFLAG_XKUSAGE;
-    return q->purpose == CHAIN_SERVER && has_usages &&
-           !(X509_get_extended_key_usage(cert) & XKU_SSL_SERVER);
-}
-
 static bool is_for_purpose(X509 *cert, const struct chain_question *q) {
-    return X509_check_purpose(cert, purpose_of(q), 0) == 1 && !is_of_step_up_only(cert, q);
+    const struct purpose *p = &purposes[q->purpose];
+    return is_ca_for_purpose(cert, q) && (X509_get_key_usage(cert) & p->key_usage) &&
+           has_netscape_type(cert, p->netscape_bit);
 }
 
+// The web asks more of a leaf (tls/chain/web.c). A CA of any purpose it allows (BR section 7.1.2.10.6).
 static bool is_ca_for_purpose(X509 *cert, const struct chain_question *q) {
-    return X509_check_purpose(cert, purpose_of(q), 1) > 0 && !is_of_step_up_only(cert, q);
+    return X509_get_extended_key_usage(cert) & (purposes[q->purpose].usage | XKU_ANYEKU);
+}
+
+static bool has_netscape_type(const X509 *cert, int bit) {
+    int critical = 0;
+    ASN1_BIT_STRING *types = X509_get_ext_d2i(cert, NID_netscape_cert_type, &critical, NULL);
+    bool is_good = types ? ASN1_BIT_STRING_get_bit(types, bit) : critical == -1;
+    ASN1_BIT_STRING_free(types);
+    return is_good;
 }

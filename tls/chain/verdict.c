@@ -102,7 +102,8 @@ static bool verify(struct graph *g, const struct path *p, const struct chain_que
     return is_good;
 }
 
-// Times have been looked at: OpenSSL takes a certificate as expired in the last second in which it is valid.
+// Times and purposes have been looked at: OpenSSL takes a certificate as expired in the last second in which it is valid, knows no
+// anyExtendedKeyUsage, and asks a purpose of anchors too.
 static void set_rules(X509_STORE_CTX *verification, const struct path *p,
                       const struct chain_question *q, STACK_OF(X509_CRL) * crls) {
     X509_VERIFY_PARAM *rules = X509_STORE_CTX_get0_param(verification);
@@ -112,9 +113,9 @@ static void set_rules(X509_STORE_CTX *verification, const struct path *p,
         flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
                  X509_V_FLAG_EXTENDED_CRL_SUPPORT | X509_V_FLAG_USE_DELTAS;
     CHECK(X509_VERIFY_PARAM_set_flags(rules, flags) == 1);
-    CHECK(X509_VERIFY_PARAM_set_purpose(rules, q->purpose == CHAIN_SERVER
-                                                   ? X509_PURPOSE_SSL_SERVER
-                                                   : X509_PURPOSE_SSL_CLIENT) == 1);
+    CHECK(X509_VERIFY_PARAM_set_trust(rules, q->purpose == CHAIN_SERVER
+                                                 ? X509_TRUST_SSL_SERVER
+                                                 : X509_TRUST_SSL_CLIENT) == 1);
     X509_VERIFY_PARAM_set_depth(rules, PATH_LENGTH_MAX);
     X509_VERIFY_PARAM_set_auth_level(rules, 0);
     X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
