@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,24 +16,35 @@
 #include "certcheck/target_parts.h"
 #include "core/check.h"
 
-// Many servers are asked at the same time, each by a process of its own: the conversation with one stays as simple as it is, and one that
-// is slow or that brings the process down costs the others nothing. The answers go through pipes and are taken in the order of the words.
+// Many servers are asked at the same time by a few processes: the conversation with one stays as simple as it is, and one that is slow
+// or that brings a process down costs the others nothing. Each process takes the next word until there is none, and writes what it was told
+// into its pipe; the answers are taken in the order of the words.
 
-#define ASKED_AT_ONCE    16
-#define ANSWER_BYTES_MAX (64u << 20)
+#define ASKERS_MAX        16
+#define ANSWERS_BYTES_MAX (256u << 20) // of one process
 
-// One server that is being asked, or was.
-struct asking {
-    pid_t pid; // 0: nobody was sent
+struct asker {
+    pid_t pid;
     int fd;
-    struct text answer;
+    struct text answers; // each: the word's number, a length, and so many bytes
+};
+struct crew {
+    struct targets *targets;
+    char *const *words;
+    size_t count;
+    atomic_size_t *next; // of the words; shared with the processes
+    struct asker askers[ASKERS_MAX];
+    size_t asker_count;
 };
 
-static bool start(struct targets *t, struct asking *a, const char *word);
-static void answer(struct targets *t, const char *word, int fd);
-static size_t listen_to(struct asking **running, size_t count);
-static bool has_more(struct asking *a);
-static void take(struct targets *t, struct asking *a, const char *word);
+static size_t count_live(char *const *words, size_t count);
+static bool start(struct crew *c);
+static void ask_on(struct crew *c, int fd);
+static void answer(struct crew *c, size_t number, int fd);
+static void listen_to_all(struct crew *c);
+static bool has_more(struct asker *a);
+static void sort(const struct crew *c, struct slice *answers);
+static void take(struct targets *t, struct slice answer, const char *word);
 static void add_target(struct target *one, struct text *out);
 static bool take_targets(struct targets *t, struct slice rest);
 static bool take_target(struct targets *t, struct slice *rest);
@@ -43,82 +56,119 @@ static void add_string(struct text *out, const char *s);
 static bool take_string(struct slice *rest, char **s);
 
 void targets_add_all(struct targets *t, char *const *words, size_t count) {
-    struct asking *all = calloc(count + 1, sizeof *all), *running[ASKED_AT_ONCE];
-    size_t next = 0, busy = 0;
-    CHECK(all);
-    while (count > 1 && (busy > 0 || next < count)) {
-        for (; busy < ASKED_AT_ONCE && next < count; next++)
-            if (start(t, &all[next], words[next])) running[busy++] = &all[next];
-        busy = listen_to(running, busy);
-    }
+    size_t wanted = count_live(words, count), taken = 0;
+    struct slice *answers = calloc(count + 1, sizeof *answers);
+    struct crew c = {.targets = t, .words = words, .count = count};
+    c.next = mmap(NULL, sizeof *c.next, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(answers && c.next != MAP_FAILED);
+    while (wanted > 1 && c.asker_count < wanted && c.asker_count < ASKERS_MAX && start(&c)) {}
+    listen_to_all(&c);
+    if (c.asker_count > 0) taken = *c.next;
+    sort(&c, answers);
     for (size_t i = 0; i < count; i++)
-        if (all[i].pid > 0)
-            take(t, &all[i], words[i]);
+        if (i < taken && target_is_live(words[i]))
+            take(t, answers[i], words[i]);
         else
             targets_add(t, words[i]);
-    free(all);
+    for (size_t i = 0; i < c.asker_count; i++) text_fini(&c.askers[i].answers);
+    munmap(c.next, sizeof *c.next);
+    free(answers);
 }
 
-// False: it is no server, or no process could be had; it is then looked at when its turn comes.
-static bool start(struct targets *t, struct asking *a, const char *word) {
+static size_t count_live(char *const *words, size_t count) {
+    size_t live = 0;
+    for (size_t i = 0; i < count; i++) live += target_is_live(words[i]);
+    return live;
+}
+
+// False: no process could be had. With none at all the words are looked at one after the other.
+static bool start(struct crew *c) {
+    struct asker *a = &c->askers[c->asker_count];
     int ends[2];
-    if (!target_is_live(word) || pipe2(ends, O_CLOEXEC) != 0) return false;
+    if (pipe2(ends, O_CLOEXEC) != 0) return false;
     a->pid = fork();
-    if (a->pid == 0) {
-        close(ends[0]);
-        answer(t, word, ends[1]);
-    }
+    if (a->pid == 0) ask_on(c, ends[1]);
     close(ends[1]);
     if (a->pid < 0) close(ends[0]);
     if (a->pid < 0) return false;
     a->fd = ends[0];
-    text_init(&a->answer, ANSWER_BYTES_MAX);
+    text_init(&a->answers, ANSWERS_BYTES_MAX);
+    c->asker_count++;
     return true;
 }
 
 // In the new process, which ends here.
-static void answer(struct targets *t, const char *word, int fd) {
-    size_t first = t->count;
-    struct text out;
+static void ask_on(struct crew *c, int fd) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_IGN);
-    source_add_live(t, word);
-    text_init(&out, ANSWER_BYTES_MAX);
+    for (size_t i; (i = atomic_fetch_add(c->next, 1)) < c->count;)
+        if (target_is_live(c->words[i])) answer(c, i, fd);
+    _exit(0);
+}
+
+static void answer(struct crew *c, size_t number, int fd) {
+    struct targets *t = c->targets;
+    size_t first = t->count;
+    struct text head, out;
+    text_init(&out, ANSWERS_BYTES_MAX);
+    text_init(&head, 100);
+    source_add_live(t, c->words[number]);
     add_number(&out, t->count - first);
     for (size_t i = first; i < t->count; i++) add_target(t->list[i], &out);
-    _exit(out_write_all(fd, text_slice(&out)) ? 0 : 1);
+    add_number(&head, number);
+    add_number(&head, out.len);
+    if (!out_write_all(fd, text_slice(&head)) || !out_write_all(fd, text_slice(&out))) _exit(1);
+    text_fini(&out);
+    text_fini(&head);
 }
 
-// Until something came. Returns how many are still at it; the others have ended.
-static size_t listen_to(struct asking **running, size_t count) {
-    struct pollfd all[ASKED_AT_ONCE];
-    size_t left = 0;
-    for (size_t i = 0; i < count; i++)
-        all[i] = (struct pollfd){.fd = running[i]->fd, .events = POLLIN};
-    if (count == 0 || poll(all, count, -1) < 0) return count; // by a signal
-    for (size_t i = 0; i < count; i++)
-        if (all[i].revents == 0 || has_more(running[i])) running[left++] = running[i];
-    return left;
+// Until all of them have ended.
+static void listen_to_all(struct crew *c) {
+    struct asker *running[ASKERS_MAX];
+    struct pollfd polled[ASKERS_MAX];
+    size_t count = c->asker_count, left;
+    for (size_t i = 0; i < count; i++) running[i] = &c->askers[i];
+    for (; count > 0; count = left) {
+        for (size_t i = 0; i < count; i++)
+            polled[i] = (struct pollfd){.fd = running[i]->fd, .events = POLLIN};
+        bool has_news = poll(polled, count, -1) > 0; // or it was a signal
+        left = 0;
+        for (size_t i = 0; i < count; i++)
+            if (!has_news || polled[i].revents == 0 || has_more(running[i]))
+                running[left++] = running[i];
+    }
 }
 
-static bool has_more(struct asking *a) {
+static bool has_more(struct asker *a) {
     char piece[65536];
     ssize_t n = read(a->fd, piece, sizeof piece);
-    if (n > 0) text_add(&a->answer, (struct slice){piece, (size_t)n});
+    if (n > 0) text_add(&a->answers, (struct slice){piece, (size_t)n});
     if (n > 0 || (n < 0 && errno == EINTR)) return true;
     close(a->fd);
     while (waitpid(a->pid, NULL, 0) < 0 && errno == EINTR) {}
     return false;
 }
 
-static void take(struct targets *t, struct asking *a, const char *word) {
+// To the words that they belong to. What is not whole belongs to none.
+static void sort(const struct crew *c, struct slice *answers) {
+    for (size_t i = 0; i < c->asker_count; i++) {
+        struct slice rest = text_slice(&c->askers[i].answers);
+        uint32_t number, len;
+        while (take_number(&rest, &number) && take_number(&rest, &len) && len <= rest.len) {
+            CHECK(number < c->count);
+            answers[number] = (struct slice){rest.at, len};
+            rest = slice_skip(rest, len);
+        }
+    }
+}
+
+static void take(struct targets *t, struct slice answer, const char *word) {
     size_t first = t->count;
-    if (!take_targets(t, text_slice(&a->answer))) {
+    if (!take_targets(t, answer)) {
         struct target *one = targets_add_new(t, TARGET_LIVE, word);
         out_add_clean(&one->problems, slice_of(word));
         text_add(&one->problems, SLICE(": who asked it has ended before all was said\n"));
     }
-    text_fini(&a->answer);
     if (t->conf->fetches_issuers) source_add_issuers(t, first);
 }
 

@@ -69,7 +69,7 @@ void targets_free(struct targets *t);
 // A TARGET word: a file, a directory, "-" (standard input), or host[:port]. Always adds at least one target: what cannot be had is one
 // with problems and nothing sent.
 void targets_add(struct targets *t, const char *word);
-// Each of them, in order. Servers are asked at the same time, sixteen at most, by processes that this one starts and waits for.
+// Each of them, in order. Of several servers sixteen are asked at the same time, by processes that this one starts and waits for.
 void targets_add_all(struct targets *t, char *const *words, size_t count);
 // Every certificate that a route file names (--config).
 void targets_add_routes(struct targets *t, const char *path);
