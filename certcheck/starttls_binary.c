@@ -5,37 +5,42 @@
 
 #include "certcheck/starttls_parts.h"
 
+static bool read_ldap_message(struct link *l, struct slice *body, struct text *why);
 static bool offers_mysql(struct slice greeting, struct text *why);
 
 // RFC 4511 section 4.14: an extended request with one OID, an extended response whose first element is the result code.
 bool starttls_ask_ldap(struct link *l, const char *name, struct text *why) {
     static const char request[] = "\x30\x1d\x02\x01\x01\x77\x18\x80\x16"
                                   "1.3.6.1.4.1.1466.20037";
-    struct slice head, body;
+    struct slice body;
     (void)name;
     if (!link_write(l, (struct slice){request, sizeof request - 1}, why)) return false;
-    if (!link_read(l, 2, &head, why)) return false;
-    size_t len = (unsigned char)head.at[1];
-    bool is_message = head.at[0] == 0x30;
-    if (is_message && len > 0x80 && len <= 0x84) { // the length follows in so many bytes
-        size_t bytes = len & 0x7f;
-        if (!link_read(l, bytes, &body, why)) return false;
-        len = 0;
-        for (size_t i = 0; i < bytes; i++) len = len << 8 | (unsigned char)body.at[i];
-    }
-    if (!is_message || len < 5 || len > LINK_LINE_MAX) {
-        text_add(why, SLICE("what came is no LDAP answer"));
-        return false;
-    }
-    if (!link_read(l, len, &body, why)) return false;
-    // messageID 1, [APPLICATION 24], ENUMERATED resultCode 0
+    if (!read_ldap_message(l, &body, why)) return false;
+    // messageID 1, [APPLICATION 24], ENUMERATED resultCode
     const char *result = memmem(body.at, body.len, "\x0a\x01", 2);
     bool is_answer =
         memcmp(body.at, "\x02\x01\x01\x78", 4) == 0 && result && result + 2 < body.at + body.len;
-    if (!is_answer) text_add(why, SLICE("what came is no LDAP answer to the request"));
-    if (is_answer && result[2] != 0)
+    if (!is_answer)
+        text_add(why, SLICE("what came is no LDAP answer to the request"));
+    else if (result[2] != 0)
         text_printf(why, "the server refuses (result code %d)", (unsigned char)result[2]);
     return is_answer && result[2] == 0;
+}
+
+// The content of a SEQUENCE, of at least a message's number and the head of what follows.
+static bool read_ldap_message(struct link *l, struct slice *body, struct text *why) {
+    struct slice head;
+    if (!link_read(l, 2, &head, why)) return false;
+    bool is_sequence = head.at[0] == 0x30;
+    size_t len = (unsigned char)head.at[1];
+    if (is_sequence && len > 0x80 && len <= 0x84) { // the length follows in so many bytes
+        if (!link_read(l, len & 0x7f, &head, why)) return false;
+        len = 0;
+        for (size_t i = 0; i < head.len; i++) len = len << 8 | (unsigned char)head.at[i];
+    }
+    if (is_sequence && len >= 5 && len <= LINK_LINE_MAX) return link_read(l, len, body, why);
+    text_add(why, SLICE("what came is no LDAP answer"));
+    return false;
 }
 
 // PostgreSQL's protocol, SSLRequest: length 8, code 80877103; one byte is the answer.

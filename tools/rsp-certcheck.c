@@ -26,6 +26,7 @@ struct program {
 
 static bool asks_to_verify(char **words, int count);
 static bool begin(struct program *p);
+static void say_unknown(struct slice problems);
 static void end(struct program *p);
 static void judge(struct program *p);
 static int say(struct program *p);
@@ -73,7 +74,9 @@ static bool begin(struct program *p) {
     p->rules.trial.policy = policy;
     bool is_opened = password_read(words->password_file, &p->password, &problems);
     p->words.target.password = p->password;
+    bool is_ready = is_opened && p->rules.trial.trust && (policy || !words->policy);
     out_say_clean(stderr, text_slice(&problems));
+    if (!is_ready && words->form == FORM_NAGIOS) say_unknown(text_slice(&problems));
     text_fini(&problems);
     p->run = (struct run){.at = words->at,
                           .version = RSP_VERSION,
@@ -81,7 +84,17 @@ static bool begin(struct program *p) {
                           .warning_days = (int)words->warning_days,
                           .critical_days = (int)words->critical_days,
                           .warnings_count = words->warnings_count};
-    return is_opened && p->rules.trial.trust && (policy || !words->policy);
+    return is_ready;
+}
+
+// Nagios shows what stands on standard output only.
+static void say_unknown(struct slice problems) {
+    struct text line;
+    text_init(&line, 2000);
+    text_add(&line, SLICE("CERTIFICATES UNKNOWN - "));
+    text_add(&line, slice_cut(&problems, '\n'));
+    out_say_clean(stdout, text_slice(&line));
+    text_fini(&line);
 }
 
 static void end(struct program *p) {

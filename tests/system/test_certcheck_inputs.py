@@ -82,12 +82,9 @@ class Inputs(unittest.TestCase):
     def test_devices_are_bounded(self):
         self.fails("/dev/zero", says="/dev/zero: larger than 32 MiB")
         self.fails("/dev/null", says="/dev/null: holds no certificate")
-        for option in ("--anchors", "--policy", "--password-file", "--config"):
-            os.path.exists(self.path("fifo")) or os.mkfifo(self.path("fifo"))
-            for bad in ("/dev/zero", self.path("fifo"), self.folder):
-                said = certcheck(option, bad, self.good)
-                self.assertEqual(said.returncode, 3, f"{option} {bad}: {said.stdout}{said.stderr}")
-                self.assertIn(bad, said.stderr)
+        os.mkfifo(self.path("fifo"))
+        for option, bad in (("--anchors", "fifo"), ("--policy", "fifo"), ("--password-file", "fifo"), ("--config", "fifo"), ("--anchors", "/dev/zero")):
+            self.fails(option, self.path(bad), self.good, says=self.path(bad))
 
     def test_of_a_directory_only_plain_files_are_read(self):
         os.mkdir(self.path("certs"))

@@ -214,6 +214,10 @@ class Outputs(unittest.TestCase):
         self.assertIn("; 1 CRITICAL, 2 UNKNOWN, 1 WARNING, 2 OK |", lines[0])
         self.assertIn(f"{self.text}: unknown: {self.text}: holds no certificate", lines)
         self.assertIn("/nonexistent.pem: unknown: /nonexistent.pem: No such file or directory", lines)
+        for options in (("--anchors", self.text), ("--policy", "/nonexistent.json"), ("--password-file", "/nonexistent")):
+            said = certcheck("--nagios", *options, self.good)
+            self.assertEqual(said.returncode, 3)
+            self.assertRegex(said.stdout, rf"^CERTIFICATES UNKNOWN - {options[1]}: [^\n|]+\n$")
         with open(self.old, encoding="ascii") as f:
             both = self.notary.write("both.pem", f.read(), "-----BEGIN CERTIFICATE-----\nMIIB\n")
         said = certcheck("--anchors", self.anchors, *AT, "--nagios", both)

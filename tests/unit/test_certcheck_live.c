@@ -419,6 +419,34 @@ static void the_time_of_a_target_bounds_all_its_probes(void **state) {
     server_stop(&s);
 }
 
+// A byte now and then, for as long as anybody listens.
+static void serve_drops(int fd, int number, const void *what) {
+    const struct slice *begin = what;
+    (void)number;
+    if (!server_send(fd, *begin)) return;
+    while (server_send(fd, SLICE("2"))) usleep(50000);
+}
+
+static void a_server_that_drips_has_the_same_time(void **state) {
+    static const struct {
+        const char *starttls;
+        struct slice begin;
+    } cases[] = {{NULL, SLICE_INIT("\x16\x03\x03\x40\x00")}, // a record of 16 KiB
+                 {"smtp", SLICE_INIT("220-")},
+                 {"ldap", SLICE_INIT("\x30\x82\x07\xff")},
+                 {"mysql", SLICE_INIT("\xff\x07\x00\x00\x0a")},
+                 {"xmpp", SLICE_INIT("<stream:stream>")}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct server s = server_start(serve_drops, &cases[i].begin);
+        struct target_conf conf = {.starttls = cases[i].starttls, .timeout_ms = 300};
+        struct targets *t = ask(&s, &conf);
+        says(t, "no answer in time");
+        targets_free(t);
+        server_stop(&s);
+    }
+}
+
 // Whom others wait for: a byte in a pipe says that it was asked.
 static int asked[2];
 
@@ -550,6 +578,7 @@ int main(void) {
         cmocka_unit_test(words_that_are_no_place_are_said),
         cmocka_unit_test(what_is_wrong_with_a_word_is_said),
         cmocka_unit_test(servers_are_asked_at_the_same_time_and_said_in_order),
+        cmocka_unit_test(a_server_that_drips_has_the_same_time),
         cmocka_unit_test(the_time_of_a_target_bounds_all_its_probes),
     };
     return cmocka_run_group_tests(tests, make_certs, drop_certs);
