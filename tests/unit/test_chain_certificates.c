@@ -15,6 +15,7 @@
 
 #include "core/check.h"
 #include "tests/unit/chain_line.h"
+#include "tls/chain/narrow.h"
 
 static struct chain_question question(bool is_web) {
     struct chain_question q = question_about(NULL);
@@ -261,6 +262,53 @@ static void a_client_may_sign_or_agree_on_keys(void **state) {
     }
 }
 
+// As a handshake does, which asks for the client's purpose.
+static bool is_good_in_a_handshake(struct line *l) {
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_CTX *verification = X509_STORE_CTX_new();
+    STACK_OF(X509) *sent = sk_X509_new_null();
+    struct narrow_rules rules = {.purpose = CHAIN_CLIENT, .intermediates_max = -1};
+    struct narrow_verdict verdict;
+    struct text why;
+    text_init(&why, 1000);
+    CHECK(X509_STORE_add_cert(store, l->certs[0].cert) == 1);
+    CHECK(sk_X509_push(sent, l->certs[1].cert) > 0);
+    CHECK(X509_STORE_CTX_init(verification, store, l->certs[2].cert, sent) == 1);
+    CHECK(X509_STORE_CTX_set_default(verification, "ssl_client") == 1);
+    bool is_good = narrow_verify(verification, &rules, &verdict, &why);
+    assert_int_equal(is_good, X509_STORE_CTX_get_error(verification) == X509_V_OK);
+    sk_X509_free(sent);
+    X509_STORE_CTX_free(verification);
+    X509_STORE_free(store);
+    text_fini(&why);
+    return is_good;
+}
+
+static void a_handshake_judges_as_the_search_does(void **state) {
+    static const struct {
+        const char *ca, *leaf;
+        bool is_good;
+    } rows[] = {
+        {NULL, NULL, true},
+        {"extendedKeyUsage=anyExtendedKeyUsage", NULL, true},
+        {NULL, "extendedKeyUsage=anyExtendedKeyUsage", true},
+        {"extendedKeyUsage=serverAuth", NULL, false},
+        {"nameConstraints=critical,DER:3011a00f300d860b6578616d706c652e636f6d",
+         "subjectAltName=URI:https://u@example.com/", true},
+        {"nameConstraints=critical,DER:3011a00f300d860b6578616d706c652e636f6d",
+         "subjectAltName=URI:https://u@example.org/", false},
+        {NULL, "1.3.6.1.4.1.55738.1=critical,DER:0500", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct line l;
+        make_line(&l,
+                  (const struct link[]){{"A", rows[i].ca}, {"leaf", rows[i].leaf}, {NULL, NULL}});
+        if (is_good_in_a_handshake(&l) != rows[i].is_good) fail_msg("row %zu", i);
+        drop_line(&l);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_value_of_an_extension_ends_where_the_extension_does),
@@ -275,6 +323,7 @@ int main(void) {
         cmocka_unit_test(an_anchor_is_for_every_purpose_without_the_webs_rules),
         cmocka_unit_test(so_many_extensions_are_for_nobody),
         cmocka_unit_test(a_client_may_sign_or_agree_on_keys),
+        cmocka_unit_test(a_handshake_judges_as_the_search_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,6 +82,27 @@ static void where_a_policy_is_required_the_path_needs_one_in_common(void **state
     JUDGE(rows);
 }
 
+// Whatever the certificates above have.
+static void policies_are_whole_and_where_critical_understood(void **state) {
+#define TWICE "DER:300e300506032a0301300506032a0301"
+// With a qualifier of kind 1.2.9, which nobody knows.
+#define STRANGE "DER:3011300f06032a03013008300606022a090500"
+    static const struct row rows[] = {
+        {{{"A", NULL}, {"leaf", "certificatePolicies=1.2.3.1,1.2.3.2"}}, true},
+        {{{"A", NULL}, {"leaf", "certificatePolicies=DER:0500"}}, false},
+        {{{"A", NULL}, {"leaf", "certificatePolicies=DER:3000"}}, false},
+        {{{"A", P1}, {"leaf", "certificatePolicies=DER:3000"}}, false},
+        {{{"A", "certificatePolicies=DER:3000"}, {"leaf", NULL}}, false},
+        {{{"A", NULL}, {"leaf", "certificatePolicies=" TWICE}}, false},
+        {{{"A", NULL}, {"leaf", "certificatePolicies=" STRANGE}}, true},
+        {{{"A", NULL}, {"leaf", "certificatePolicies=critical," STRANGE}}, false},
+        {{{"A", P1}, {"leaf", "certificatePolicies=critical," STRANGE}}, false},
+        {{{"A", NULL}, {"leaf", "certificatePolicies=critical,1.2.3.1"}}, true},
+    };
+    (void)state;
+    JUDGE(rows);
+}
+
 static void mappings_and_any_policy_can_be_inhibited(void **state) {
 #define MAP ";policyMappings=1.2.3.1:1.2.3.2"
     static const struct row rows[] = {
@@ -121,6 +142,19 @@ static void self_issued_certificates_take_no_part_of_a_path_length(void **state)
     JUDGE(rows);
 }
 
+// For its own: line_extend() separates by ';', which stands in here as well.
+static void constrain(struct line *l, const char *constraint) {
+    char value[200];
+    X509V3_CTX about;
+    X509V3_set_ctx_nodb(&about);
+    snprintf(value, sizeof value, "critical,%s", constraint);
+    X509_EXTENSION *one = X509V3_EXT_conf(NULL, &about, "nameConstraints", value);
+    assert_non_null(one);
+    CHECK(X509_add_ext(l->certs[1].cert, one, -1) == 1);
+    X509_EXTENSION_free(one);
+    line_sign(l, 1);
+}
+
 static void name_constraints_hold_in_every_form(void **state) {
     static const struct {
         const char *constraint, *name;
@@ -139,30 +173,45 @@ static void name_constraints_hold_in_every_form(void **state) {
         {"permitted;URI:.example.com", "URI:https://a.example.com/x", true},
         {"permitted;URI:.example.com", "URI:https://example.com/x", false},
         {"excluded;URI:example.com", "URI:http://u@example.com:80/", false},
+        {"permitted;URI:example.com", "URI:https://u:p@example.com:44/x", true},
+        {"permitted;URI:example.com", "URI:https://example.com@example.org/", false},
+        {"permitted;URI:example.com", "URI:mailto:x@example.org?u=://example.com", false},
+        {"permitted;URI:example.com", "URI:http:/example.org/?r=http://example.com/", false},
+        {"excluded;URI:example.com", "URI:x", false},
+        {"permitted;email:example.com", "email:\"x@example.com\"@example.org", false},
         {"permitted;IP:192.0.2.0/255.255.255.0", "IP:192.0.2.9", true},
         {"permitted;IP:192.0.2.0/255.255.255.0", "IP:192.0.3.9", false},
         {"excluded;IP:192.0.2.0/255.255.255.0", "IP:2001:db8::1", true},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char constraint[200], name[200];
-        // add_extensions() separates by ';', which stands in the constraint as well.
+        char name[200];
         struct line l;
         make_line(&l, (const struct link[]){{"A", NULL}, {"leaf", NULL}, {NULL, NULL}});
-        X509V3_CTX about;
-        X509V3_set_ctx_nodb(&about);
-        snprintf(constraint, sizeof constraint, "critical,%s", rows[i].constraint);
+        constrain(&l, rows[i].constraint);
         snprintf(name, sizeof name, "subjectAltName=%s", rows[i].name);
-        X509_EXTENSION *one = X509V3_EXT_conf(NULL, &about, "nameConstraints", constraint);
-        assert_non_null(one);
-        X509_add_ext(l.certs[1].cert, one, -1);
-        X509_EXTENSION_free(one);
-        CHECK(X509_sign(l.certs[1].cert, l.certs[0].key, EVP_sha256()) > 0);
-        add_extensions(l.certs[2].cert, l.certs[1].cert, name);
-        CHECK(X509_sign(l.certs[2].cert, l.certs[1].key, EVP_sha256()) > 0);
+        line_extend(&l, 2, name);
         if (is_valid(&l, NULL, NULL) != rows[i].is_valid)
             fail_msg("%s, %s: %s", rows[i].constraint, rows[i].name,
                      rows[i].is_valid ? "refused" : "accepted");
+        drop_line(&l);
+    }
+}
+
+// Section 4.2.1.10 has e-mail addresses of the subject count only where there is no subjectAltName.
+static void an_address_in_the_subject_is_constrained_without_a_subject_alt_name(void **state) {
+    (void)state;
+    for (int has_san = 0; has_san <= 1; has_san++) {
+        struct line l;
+        make_line(&l, (const struct link[]){{"A", NULL}, {"leaf", NULL}, {NULL, NULL}});
+        constrain(&l, "permitted;email:example.com");
+        X509 *leaf = l.certs[2].cert;
+        X509_NAME_add_entry_by_txt(X509_get_subject_name(leaf), "emailAddress", MBSTRING_ASC,
+                                   (const unsigned char *)"x@example.org", -1, -1, 0);
+        int at = X509_get_ext_by_NID(leaf, NID_subject_alt_name, -1);
+        if (!has_san) X509_EXTENSION_free(X509_delete_ext(leaf, at));
+        line_sign(&l, 2);
+        assert_int_equal(is_valid(&l, NULL, NULL), has_san);
         drop_line(&l);
     }
 }
@@ -389,9 +438,11 @@ static void an_indirect_crl_counts_where_the_certificate_names_its_issuer(void *
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(where_a_policy_is_required_the_path_needs_one_in_common),
+        cmocka_unit_test(policies_are_whole_and_where_critical_understood),
         cmocka_unit_test(mappings_and_any_policy_can_be_inhibited),
         cmocka_unit_test(self_issued_certificates_take_no_part_of_a_path_length),
         cmocka_unit_test(name_constraints_hold_in_every_form),
+        cmocka_unit_test(an_address_in_the_subject_is_constrained_without_a_subject_alt_name),
         cmocka_unit_test(every_certificate_needs_a_crl_that_covers_it),
         cmocka_unit_test(reasons_and_distribution_points_must_fit),
         cmocka_unit_test(a_delta_crl_adds_to_the_one_that_it_is_based_on),

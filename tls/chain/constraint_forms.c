@@ -19,6 +19,7 @@ static bool holds_mail(struct slice base, struct slice mail);
 static bool holds_address(struct slice range, struct slice address);
 static bool holds_directory(const X509_NAME *base, const X509_NAME *name);
 static struct slice host_of_uri(struct slice uri);
+static bool is_scheme(struct slice scheme);
 
 bool constraint_is_good(const GENERAL_NAME *base, bool is_web) {
     if (base->type == GEN_DIRNAME) return true;
@@ -153,11 +154,12 @@ static bool holds_directory(const X509_NAME *base, const X509_NAME *name) {
     return is_same;
 }
 
-// "https://user@host:1/path": the host; empty where there is none.
+// "https://user@host:1/path" (RFC 3986 section 3): the host; empty where there is none.
 static struct slice host_of_uri(struct slice uri) {
-    const char *slashes = memmem(uri.at, uri.len, "://", 3);
-    if (!slashes) return (struct slice){NULL, 0};
-    struct slice rest = slice_from(slashes + 3, uri.at + uri.len);
+    struct slice rest = uri;
+    struct slice scheme = slice_cut(&rest, ':');
+    if (!is_scheme(scheme) || !slice_starts_with(rest, SLICE("//"))) return (struct slice){NULL, 0};
+    rest = slice_skip(rest, 2);
     size_t len = 0;
     while (len < rest.len && !memchr("/?#", rest.at[len], 3)) len++;
     rest.len = len;
@@ -165,4 +167,14 @@ static struct slice host_of_uri(struct slice uri) {
     if (at >= 0) rest = slice_skip(rest, (size_t)at + 1);
     struct slice host = slice_cut(&rest, ':');
     return host;
+}
+
+static bool is_scheme(struct slice scheme) {
+    for (size_t i = 0; i < scheme.len; i++) {
+        char c = scheme.at[i];
+        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool is_other = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+        if (!is_letter && (i == 0 || !is_other)) return false;
+    }
+    return scheme.len > 0;
 }

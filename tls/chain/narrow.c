@@ -80,12 +80,15 @@ static bool verify_path(X509_STORE_CTX *verification, const struct path *p) {
     X509_STORE_CTX_set0_untrusted(verification, between);
     X509_STORE_CTX_set0_trusted_stack(verification, anchor);
     X509_STORE_CTX_verify_fn all = X509_STORE_CTX_get_verify(verification);
-    verdict_spare_signatures(verification);
+    X509_STORE_CTX_verify_cb on_objection = X509_STORE_CTX_get_verify_cb(verification);
+    verdict_spare_judged(verification);
     // The search has judged it, by rules that know anyExtendedKeyUsage.
     X509_VERIFY_PARAM *params = X509_STORE_CTX_get0_param(verification);
     CHECK(X509_VERIFY_PARAM_set_purpose(params, X509_PURPOSE_ANY) == 1);
     bool is_good = X509_verify_cert(verification) == 1;
     X509_STORE_CTX_set_verify(verification, all);
+    X509_STORE_CTX_set_verify_cb(verification, on_objection);
+    if (!is_good) on_objection(0, verification);
     X509_STORE_CTX_set0_untrusted(verification, sent);
     X509_STORE_CTX_set0_trusted_stack(verification, NULL);
     sk_X509_free(between);

@@ -6,7 +6,11 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-static bool is_whole(X509 *cert);
+static const char *find_fault(const X509 *cert, size_t *explicit_policy);
+static const char *find_fault_of_policies(const X509 *cert);
+static int compare(const POLICYINFO *const *a, const POLICYINFO *const *b);
+static bool has_known_qualifiers(const POLICYINFO *policy);
+static bool has_whole_inhibition(const X509 *cert);
 static bool are_whole_mappings(const X509 *cert);
 static bool has_whole_constraints(const X509 *cert, size_t *explicit_policy);
 static bool has_policies(const X509 *cert);
@@ -21,8 +25,8 @@ enum policies_verdict policies_judge(X509 *const *certs, size_t count, bool is_r
         bool is_leaf = i == 0, is_self_issued = X509_get_extension_flags(certs[i]) & EXFLAG_SI;
         size_t own = count;
         *at = i;
-        *objection = "its policyConstraints, policyMappings or inhibitAnyPolicy are malformed";
-        if (!is_whole(certs[i]) || !has_whole_constraints(certs[i], &own)) return POLICIES_BAD;
+        *objection = find_fault(certs[i], &own);
+        if (*objection) return POLICIES_BAD;
         has_tree = has_tree && has_policies(certs[i]);
         if (explicit_policy > 0 && (is_leaf || !is_self_issued)) explicit_policy--;
         if (own < explicit_policy && (!is_leaf || own == 0)) explicit_policy = own;
@@ -33,14 +37,52 @@ enum policies_verdict policies_judge(X509 *const *certs, size_t count, bool is_r
     return explicit_policy > 0 ? POLICIES_GOOD : POLICIES_BAD;
 }
 
-static bool is_whole(X509 *cert) {
+static const char *find_fault(const X509 *cert, size_t *explicit_policy) {
+    const char *fault = find_fault_of_policies(cert);
+    bool is_whole = has_whole_inhibition(cert) && are_whole_mappings(cert) &&
+                    has_whole_constraints(cert, explicit_policy);
+    ERR_clear_error();
+    if (fault || is_whole) return fault;
+    return "its policyConstraints, policyMappings or inhibitAnyPolicy are malformed";
+}
+
+// Section 4.2.1.4: one or more, each once; where they are critical, all of it must be understood.
+static const char *find_fault_of_policies(const X509 *cert) {
+    int critical = 0;
+    bool is_whole, is_known = true;
+    CERTIFICATEPOLICIES *all = X509_get_ext_d2i(cert, NID_certificate_policies, &critical, NULL);
+    is_whole = all ? sk_POLICYINFO_num(all) > 0 : critical == -1;
+    if (all) sk_POLICYINFO_set_cmp_func(all, compare);
+    sk_POLICYINFO_sort(all);
+    for (int i = 0; i < sk_POLICYINFO_num(all); i++) {
+        const POLICYINFO *one = sk_POLICYINFO_value(all, i);
+        const POLICYINFO *before = i > 0 ? sk_POLICYINFO_value(all, i - 1) : NULL;
+        is_whole = is_whole && (!before || OBJ_cmp(before->policyid, one->policyid) != 0);
+        is_known = is_known && (!critical || has_known_qualifiers(one));
+    }
+    CERTIFICATEPOLICIES_free(all);
+    if (!is_whole) return "its certificatePolicies are malformed, empty or name a policy twice";
+    return is_known ? NULL : "its certificatePolicies are critical and have an unknown qualifier";
+}
+
+static int compare(const POLICYINFO *const *a, const POLICYINFO *const *b) {
+    return OBJ_cmp((*a)->policyid, (*b)->policyid);
+}
+
+static bool has_known_qualifiers(const POLICYINFO *policy) {
+    for (int i = 0; i < sk_POLICYQUALINFO_num(policy->qualifiers); i++) {
+        int kind = OBJ_obj2nid(sk_POLICYQUALINFO_value(policy->qualifiers, i)->pqualid);
+        if (kind != NID_id_qt_cps && kind != NID_id_qt_unotice) return false;
+    }
+    return true;
+}
+
+static bool has_whole_inhibition(const X509 *cert) {
     int critical = 0;
     size_t number;
     ASN1_INTEGER *skip = X509_get_ext_d2i(cert, NID_inhibit_any_policy, &critical, NULL);
     bool is_good = skip ? read_number(skip, &number) : critical == -1;
     ASN1_INTEGER_free(skip);
-    is_good = is_good && are_whole_mappings(cert);
-    ERR_clear_error();
     return is_good;
 }
 

@@ -20,6 +20,7 @@ static const char *check_lengths(const struct path *p, const struct chain_questi
 static bool verify(struct graph *g, const struct path *p, const struct chain_question *q,
                    bool checks_policies, struct text *why);
 static int take_as_checked(X509_STORE_CTX *verification);
+static int pass_constraints(int is_good, X509_STORE_CTX *verification);
 static void set_rules(X509_STORE_CTX *verification, const struct path *p,
                       const struct chain_question *q, STACK_OF(X509_CRL) * crls);
 static void set_policies(X509_STORE_CTX *verification, const struct chain_policies *policies);
@@ -46,14 +47,30 @@ bool verdict_judge(struct graph *g, const struct path *p, const struct chain_que
     return verdict != POLICIES_BAD && verify(g, p, q, verdict == POLICIES_NEED_TREE, why);
 }
 
-void verdict_spare_signatures(X509_STORE_CTX *verification) {
+void verdict_spare_judged(X509_STORE_CTX *verification) {
     X509_STORE_CTX_set_verify(verification, take_as_checked);
+    X509_STORE_CTX_set_verify_cb(verification, pass_constraints);
 }
 
 // A signature costs more than all the rest together, and was checked when the search went over it.
 static int take_as_checked(X509_STORE_CTX *verification) {
     (void)verification;
     return 1;
+}
+
+// The names along the path were judged by constraints.h, those of a CRL issuer's path were not.
+static int pass_constraints(int is_good, X509_STORE_CTX *verification) {
+    if (is_good || X509_STORE_CTX_get0_parent_ctx(verification)) return is_good;
+    switch (X509_STORE_CTX_get_error(verification)) {
+    case X509_V_ERR_PERMITTED_VIOLATION:
+    case X509_V_ERR_EXCLUDED_VIOLATION:
+    case X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE:
+    case X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX:
+    case X509_V_ERR_UNSUPPORTED_NAME_SYNTAX:
+        X509_STORE_CTX_set_error(verification, X509_V_OK);
+        return 1;
+    default: return 0;
+    }
 }
 
 // RFC 5280 section 6.1.4 (l) and (m): self-issued certificates do not count, nor does the leaf.
@@ -84,7 +101,7 @@ static bool verify(struct graph *g, const struct path *p, const struct chain_que
     CHECK(X509_STORE_CTX_init(verification, store, p->steps[0]->cert, others) == 1);
     set_rules(verification, p, q, crls);
     if (checks_policies) set_policies(verification, &q->policies);
-    verdict_spare_signatures(verification);
+    verdict_spare_judged(verification);
     bool is_good = X509_verify_cert(verification) == 1;
     int error = X509_STORE_CTX_get_error(verification);
     if (!is_good) {

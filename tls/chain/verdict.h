@@ -13,6 +13,8 @@
 bool verdict_judge(struct graph *g, const struct path *p, const struct chain_question *q,
                    struct text *why);
 
-// Has X509_verify_cert leave out the signatures of the chain and the times of its certificates: for a path of which the search has
-// checked each signature and each time already. The rest it does as ever; the signatures of CRLs too.
-void verdict_spare_signatures(X509_STORE_CTX *verification);
+// Has X509_verify_cert leave out what was judged of this path before: the signatures of the chain, the times of its certificates, and name
+// constraints, which OpenSSL reads otherwise than RFC 5280 (it takes "user@host" of a URI for a host, and e-mail addresses and common names of
+// a subject for names where there is a subjectAltName). The rest it does as ever; all of it for those who signed CRLs. Sets the verify
+// callback.
+void verdict_spare_judged(X509_STORE_CTX *verification);
