@@ -59,14 +59,10 @@ static bool find_place(const struct targets *t, const char *word, struct place *
                        struct text *why) {
     *p = (struct place){.port = -1, .end_ms = clock_read_us() / 1000 + targets_timeout_ms(t)};
     if (!choose_host(word, p, why)) return false;
-    if (t->conf->starttls && !(p->starttls = starttls_find(t->conf->starttls))) {
-        text_printf(why, "there is no STARTTLS for \"%.40s\" (but for ", t->conf->starttls);
-        starttls_add_names(why);
-        text_add_char(why, ')');
-        return false;
-    }
+    const char *protocol = t->conf->starttls;
+    if (protocol) p->starttls = starttls_find(protocol); // or none
     if (p->port < 0) p->port = p->starttls ? starttls_port(p->starttls) : HTTPS_PORT;
-    if (!p->starttls) p->starttls = starttls_of_port(p->port);
+    if (!protocol) p->starttls = starttls_of_port(p->port);
     const char *sni = t->conf->sni ? t->conf->sni : p->host;
     if (*sni == '\0' || hostname_normalise(slice_of(sni), p->sni) > 0) return true;
     text_printf(why, "no host can have the name \"%.200s\" (--sni)", sni);

@@ -8,6 +8,8 @@
 // The protocols that begin in plain text and turn to TLS when they are asked.
 struct starttls;
 
+#define STARTTLS_NONE "none" // in place of a name: TLS from the first byte, whatever the port
+
 const struct starttls *starttls_find(const char *name); // "smtp"; NULL: none of that name
 const struct starttls *starttls_of_port(int port);      // NULL: TLS from the first byte
 const char *starttls_name(const struct starttls *s);

@@ -54,7 +54,7 @@ struct target_conf {
     const char
         *password;   // --password-file or environment: of PKCS#12 and encrypted keys; NULL: none
     const char *sni; // --sni; NULL: the host's name
-    const char *starttls; // --starttls; NULL: by port
+    const char *starttls; // --starttls, of which one must exist, or "none"; NULL: by port
     unsigned timeout_ms;  // --timeout: of a server with all its probes, a pipe, an issuer; 0: 10 s
     bool fetches_issuers; // --aia
     bool fetches_from_private; // --aia-allow-private

@@ -83,10 +83,11 @@ static bool take_host(const char **host, const char *option, const char *value) 
 static bool take_starttls(struct certcheck_words *words, const char *value) {
     struct text known;
     words->target.starttls = value;
-    if (starttls_find(value)) return true;
+    if (starttls_find(value) || strcmp(value, STARTTLS_NONE) == 0) return true;
     text_init(&known, 1000);
     starttls_add_names(&known);
-    fprintf(stderr, "rsp-certcheck: --starttls: '%s' is none of %s\n", value, text_string(&known));
+    fprintf(stderr, "rsp-certcheck: --starttls: '%s' is not known; there are %s, %s\n", value,
+            STARTTLS_NONE, text_string(&known));
     text_fini(&known);
     return false;
 }

@@ -226,6 +226,18 @@ class Live(unittest.TestCase):
         self.assertLessEqual({"CHAIN-ORDER", "CHAIN-ROOT-SENT"}, self.ids(self.look(port, "--starttls", "smtp")[""]))
         self.assertIn("CHAIN-INCOMPLETE", self.ids(self.look(self.postfix(self.ec), "--starttls", "smtp")[""]))
 
+    def test_tls_from_the_first_byte_on_a_port_of_another_protocol_is_asked_for_with_none(self):
+        cert, key = write(self.path("n.pem"), self.ec, self.middle), write(self.path("n.key"), self.ec.key_pem())
+        address = "127.83.71.3"  # nobody else's port 2525
+        process = subprocess.Popen(["openssl", "s_server", "-accept", f"{address}:2525", "-cert", cert, "-key", key, "-cert_chain", cert],
+                                   stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(self.end, process)
+        judge = ["--json", "--anchors", self.root.cert_file, "--sni", "a.example", "--timeout", "5", f"{address}:2525"]
+        wait_until(lambda: process.poll() is not None or certcheck("--starttls", "none", *judge).returncode != 3, 20, "s_server")
+        live = json.loads(certcheck("--starttls", "none", *judge).stdout)["targets"][0]["live"]
+        self.assertNotIn("starttls", live)
+        self.assertIn("STARTTLS (smtp): no answer in time", certcheck("--timeout", "1", f"{address}:2525", status=3).stderr)
+
     # --- what is no server, and where else certificates come from ---
 
     def test_where_nobody_answers_the_status_is_3(self):
@@ -233,7 +245,7 @@ class Live(unittest.TestCase):
         self.assertIn("Connection refused", said.stderr)
 
     def test_a_protocol_that_is_not_known_is_said(self):
-        self.assertIn("'gopher' is none of smtp, ", certcheck("--starttls", "gopher", "127.0.0.1:1", status=64).stderr)
+        self.assertIn("'gopher' is not known; there are none, smtp, ", certcheck("--starttls", "gopher", "127.0.0.1:1", status=64).stderr)
 
     def test_a_pkcs12_file_is_opened_with_a_password_file_or_the_environment(self):
         certificates.openssl("pkcs12", "-export", "-in", self.ec.cert_file, "-inkey", self.ec.key_file, "-certfile", self.middle.cert_file,

@@ -277,8 +277,10 @@ class Completion(unittest.TestCase):
         self.assertEqual(self.complete("--policy", "seed"), ["seed-2015"])
         self.assertEqual(self.complete("--simulate", "nss"), ["nss-3.17.3", "nss-3.17.4"])
         self.assertEqual(self.complete("--simulate", "go,chr"), ["go,chromium"])
-        names = certcheck("--starttls", "?", "x").stderr.partition("none of ")[2].splitlines()[0].split(", ")
+        names = certcheck("--starttls", "?", "x").stderr.partition("there are ")[2].splitlines()[0].split(", ")
         self.assertEqual(sorted(self.complete("--starttls", "")), sorted(names))
+        in_help = re.search(r"--starttls PROTOCOL\s+(.*), instead of by the port", certcheck("--help").stdout)[1]
+        self.assertEqual(in_help.replace(" or ", ", ").split(", "), names)
         self.assertEqual(self.complete("--verify", "--purpose", "se"), ["server"])
         self.assertEqual(self.complete("READ"), ["README.md"])
         self.assertIn("--crl", self.complete("--verify", "--"))
