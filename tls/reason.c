@@ -21,6 +21,8 @@ static const struct {
     {SSL_R_NO_SHARED_GROUPS, "no key exchange group in common with the peer"},
     {SSL_R_NO_APPLICATION_PROTOCOL, "the peer does not offer http/1.1 (ALPN)"},
     {SSL_R_CERTIFICATE_VERIFY_FAILED, "the peer's certificate could not be verified"},
+    {SSL_R_EXCESSIVE_MESSAGE_SIZE,
+     "the peer sent a handshake message that is too long (of certificates: more than 100 KiB)"},
     {SSL_R_CALLBACK_FAILED, "the name asked for has no usable certificate"},
     {SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN,
      "the peer rejects our certificate (alert certificate unknown)"},

@@ -57,6 +57,10 @@ SSL_TICKET_RETURN ticket_note_open(SSL *ssl, SSL_SESSION *session, const unsigne
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
+bool ticket_note_has_room(const X509 *cert) {
+    return i2d_X509(cert, NULL) <= TICKET_CERT_BYTES_MAX;
+}
+
 bool ticket_note_read(SSL_SESSION *session, struct ticket_note *note) {
     void *at = NULL;
     size_t len = 0;

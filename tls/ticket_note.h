@@ -20,5 +20,9 @@ struct ticket_note {
 int ticket_note_seal(SSL *ssl, void *unused);
 SSL_TICKET_RETURN ticket_note_open(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,
                                    size_t key_name_len, SSL_TICKET_STATUS status, void *unused);
+// A ticket carries the client's certificate, and comes back in the first message of each connection: with a larger one the client
+// gets none. (OpenSSL's own clients take no ticket of more than 16 KiB in TLS 1.2.)
+#define TICKET_CERT_BYTES_MAX 6144
+bool ticket_note_has_room(const X509 *cert);
 // False: the session has none.
 bool ticket_note_read(SSL_SESSION *session, struct ticket_note *note);

@@ -120,7 +120,7 @@ static void read_keys(const struct ticket_area *area, struct ticket_key keys[KEY
     }
 }
 
-// OpenSSL's callback. 1: use it; 2: use it and send a new ticket; 0: not ours, a full handshake then; -1: failure.
+// OpenSSL's callback. 1: use it; 2: use it and send a new ticket; 0: not ours, a full handshake then, or none is to be made; -1: failure.
 // Clients of TLS 1.3 use a ticket once (RFC 8446 appendix C.4), so that they always need a new one.
 static int use_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                    EVP_MAC_CTX *mac, int is_sealing) {
@@ -128,7 +128,10 @@ static int use_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_
     struct ticket_key keys[KEYS];
     read_keys(t->area, keys);
     int result;
-    if (is_sealing) {
+    const X509 *client = is_sealing ? SSL_get0_peer_certificate(ssl) : NULL;
+    if (client && !ticket_note_has_room(client)) {
+        result = 0; // TLS 1.2 then sends an empty one; TLS 1.3 does not come here
+    } else if (is_sealing) {
         memcpy(name, keys[0].name, NAME_LEN);
         result = seal(t, &keys[0], iv, cipher, mac) ? 1 : -1;
     } else {

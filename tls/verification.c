@@ -6,11 +6,15 @@
 #include "core/log.h"
 #include "tls/certificate.h"
 #include "tls/layer.h"
+#include "tls/ticket_note.h"
 
-enum { WHY_BYTES_MAX = 1000 };
+// A session with a larger one cannot be written: OpenSSL then ends the handshake as if by a fault of ours.
+enum { WHY_BYTES_MAX = 1000, CERT_BYTES_MAX = 49152 };
 
 static int on_certificate(X509_STORE_CTX *verification, void *arg);
 static int on_verify(int is_good, X509_STORE_CTX *verification);
+static int refuse_size(X509_STORE_CTX *verification, const X509 *cert);
+static SSL *ssl_of(const X509_STORE_CTX *verification);
 static struct tls_layer *layer_of(const X509_STORE_CTX *verification);
 static void explain(struct text *why, const X509_STORE_CTX *verification, struct slice name);
 static void explain_issuer(struct text *why, const X509 *cert);
@@ -28,6 +32,9 @@ void verification_apply(SSL *ssl, const SSL_CTX *c) {
 // In place of OpenSSL's own search for a path, which takes the first issuer that fits and never goes back.
 static int on_certificate(X509_STORE_CTX *verification, void *arg) {
     struct tls_layer *l = layer_of(verification);
+    const X509 *cert = X509_STORE_CTX_get0_cert(verification);
+    if (i2d_X509(cert, NULL) > CERT_BYTES_MAX) return refuse_size(verification, cert);
+    if (!ticket_note_has_room(cert)) SSL_set_num_tickets(ssl_of(verification), 0);
     struct narrow_verdict verdict;
     struct text why;
     text_init(&why, WHY_BYTES_MAX);
@@ -53,9 +60,24 @@ static int on_verify(int is_good, X509_STORE_CTX *verification) {
     return is_good;
 }
 
+static int refuse_size(X509_STORE_CTX *verification, const X509 *cert) {
+    struct text why;
+    text_init(&why, WHY_BYTES_MAX);
+    text_add(&why, SLICE("TLS: the certificate "));
+    certificate_add_title(&why, cert);
+    text_printf(&why, " is larger than %d bytes", CERT_BYTES_MAX);
+    tls_layer_explain(layer_of(verification), text_string(&why));
+    text_fini(&why);
+    X509_STORE_CTX_set_error(verification, X509_V_ERR_CERT_REJECTED);
+    return 0;
+}
+
+static SSL *ssl_of(const X509_STORE_CTX *verification) {
+    return X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx());
+}
+
 static struct tls_layer *layer_of(const X509_STORE_CTX *verification) {
-    return tls_layer_of(
-        X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    return tls_layer_of(ssl_of(verification));
 }
 
 static void explain(struct text *why, const X509_STORE_CTX *verification, struct slice name) {

@@ -225,6 +225,7 @@ struct crl_recipe {
     int number, delta;   // delta: the number of the CRL that it is based on; 0: a whole one
     const X509_NAME *certificate_issuer; // of the entry, in an indirect CRL
     bool is_by_sha1, is_endless;         // endless: without nextUpdate
+    bool is_given_back;                  // the entry takes back an earlier one
 };
 
 // "name:value": a section of its own, because values have commas.
@@ -281,6 +282,11 @@ static X509_CRL *make_crl(const struct crl_recipe *r) {
             CHECK(X509_REVOKED_add1_ext_i2d(entry, NID_certificate_issuer, names, 1, 0) == 1);
             GENERAL_NAMES_free(names);
         }
+        ASN1_ENUMERATED *reason = ASN1_ENUMERATED_new();
+        CHECK(reason && ASN1_ENUMERATED_set(reason, CRL_REASON_REMOVE_FROM_CRL) == 1);
+        if (r->is_given_back)
+            CHECK(X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, reason, 0, 0) == 1);
+        ASN1_ENUMERATED_free(reason);
         CHECK(X509_CRL_add0_revoked(crl, entry) == 1);
     }
     X509_CRL_sort(crl);
@@ -391,6 +397,68 @@ static void a_delta_crl_adds_to_the_one_that_it_is_based_on(void **state) {
     drop_line(&l);
 }
 
+// Section 6.3 asks for freshestCRL where one is to be fetched, not where it is at hand.
+static void what_a_delta_revokes_counts_without_a_word_where_to_fetch_it(void **state) {
+    struct line l;
+    (void)state;
+    make_line(&l, (const struct link[]){{"A", NULL}, {"leaf", NULL}, {NULL, NULL}});
+    const struct made_cert *anchor = &l.certs[0], *ca = &l.certs[1];
+    const X509 *leaf = l.certs[2].cert;
+#define WHOLE {anchor, .number = 1}, {ca, .number = 5}
+    assert_true(WITH(&l, NULL, WHOLE, {ca, .number = 6, .delta = 5}));
+    assert_true(WITH(&l, NULL, WHOLE, {ca, anchor->cert, .number = 6, .delta = 5})); // another one
+    assert_false(WITH(&l, NULL, WHOLE, {ca, leaf, .number = 6, .delta = 5}));
+    assert_false(WITH(&l, NULL, {ca, leaf, .number = 6, .delta = 5}, WHOLE));
+    assert_false(WITH(&l, NULL, WHOLE, {anchor, ca->cert, .number = 2, .delta = 1}));
+    // Given back by a later one; a complete one that is as new.
+    assert_true(WITH(&l, NULL, WHOLE, {ca, leaf, .number = 6, .delta = 5},
+                     {ca, leaf, .number = 7, .delta = 5, .is_given_back = true}));
+    assert_false(WITH(&l, NULL, WHOLE, {ca, leaf, .number = 8, .delta = 5},
+                      {ca, leaf, .number = 7, .delta = 5, .is_given_back = true}));
+    assert_true(WITH(&l, NULL, WHOLE, {ca, leaf, .number = 6, .delta = 5}, {ca, .number = 6}));
+    // A stranger's, and one that is worth too little.
+    struct made_cert stranger = make_ca("A", NULL, NULL, NULL);
+    assert_true(WITH(&l, NULL, WHOLE, {&stranger, leaf, .number = 6, .delta = 5}));
+    assert_true(WITH(&l, NULL, WHOLE, {ca, leaf, .number = 6, .delta = 5, .is_by_sha1 = true}));
+    drop_cert(&stranger);
+    drop_line(&l);
+}
+
+// A CRL issuer's own path is as good as any: not signed by SHA-1, neither at its end nor in between.
+static void a_crl_issuer_below_a_weak_signature_is_none(void **state) {
+    (void)state;
+    for (int weak = 0; weak <= 2; weak++) {
+        struct line l;
+        make_line(&l, (const struct link[]){{"A", NULL}, {"leaf", NULL}, {NULL, NULL}});
+        const struct made_cert *anchor = &l.certs[0], *ca = &l.certs[1];
+        struct made_cert between = make_ca("Between", anchor, NULL, weak == 1 ? "SHA1" : NULL);
+        struct made_cert signer = make_ca("CRLs", &between, NULL, weak == 2 ? "SHA1" : NULL);
+        add_crl_issuer(l.certs[2].cert, X509_get_subject_name(signer.cert));
+        line_sign(&l, 2);
+        STACK_OF(X509_CRL) *crls = sk_X509_CRL_new_null();
+        sk_X509_CRL_push(crls, make_crl(&(struct crl_recipe){anchor, .number = 1}));
+        sk_X509_CRL_push(crls, make_crl(&(struct crl_recipe){&between, .number = 1}));
+        sk_X509_CRL_push(crls, make_crl(&(struct crl_recipe){&signer, .point = "indirectCRL:TRUE",
+                                                             .number = 1}));
+        struct graph *g = graph_new(0);
+        struct chain_question q = question_about(l.certs[2].cert);
+        struct chain_answer answer;
+        q.crls = crls;
+        q.bits_min = CHAIN_BITS_MIN;
+        graph_add(g, anchor->cert, true);
+        graph_add(g, ca->cert, false);
+        graph_add(g, between.cert, false);
+        graph_add(g, signer.cert, false);
+        assert_int_equal(chain_find(g, &q, &answer), weak ? CHAIN_REFUSED : CHAIN_FOUND);
+        chain_answer_fini(&answer);
+        graph_free(g);
+        sk_X509_CRL_pop_free(crls, X509_CRL_free);
+        drop_cert(&between);
+        drop_cert(&signer);
+        drop_line(&l);
+    }
+}
+
 static void crls_may_be_signed_by_a_new_key_of_the_same_ca(void **state) {
     struct line l;
     (void)state;
@@ -446,6 +514,8 @@ int main(void) {
         cmocka_unit_test(every_certificate_needs_a_crl_that_covers_it),
         cmocka_unit_test(reasons_and_distribution_points_must_fit),
         cmocka_unit_test(a_delta_crl_adds_to_the_one_that_it_is_based_on),
+        cmocka_unit_test(what_a_delta_revokes_counts_without_a_word_where_to_fetch_it),
+        cmocka_unit_test(a_crl_issuer_below_a_weak_signature_is_none),
         cmocka_unit_test(crls_may_be_signed_by_a_new_key_of_the_same_ca),
         cmocka_unit_test(an_indirect_crl_counts_where_the_certificate_names_its_issuer),
     };

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -153,6 +155,64 @@ static void a_ticket_does_not_outlive_the_clients_certificate(void **state) {
     }
 }
 
+static int alert; // the last one that a client was sent
+
+static void note_alert(const SSL *ssl, int where, int value) {
+    (void)ssl;
+    if (where == SSL_CB_READ_ALERT) alert = value & 0xff;
+}
+
+static char *many_names(size_t bytes) {
+    char *names = malloc(bytes + 40);
+    size_t len = 0;
+    CHECK(names);
+    while (len < bytes)
+        len += (size_t)sprintf(names + len, "%sDNS:n%zu.example", len > 0 ? "," : "", len);
+    return names;
+}
+
+// What is too large for a ticket is no reason to send anybody away; what is too large for a session is one, with a name.
+static void a_large_certificate_gets_no_ticket_and_a_huge_one_is_refused(void **state) {
+    static const struct {
+        size_t names;
+        bool is_in, has_ticket;
+        const char *why;
+        int alert;
+    } rows[] = {{3000, true, true, NULL, 0},
+                {8000, true, false, NULL, 0},
+                {36000, true, false, NULL, 0},
+                {75000, false, false, " is larger than 49152 bytes", SSL_AD_BAD_CERTIFICATE},
+                {150000, false, false, "more than 100 KiB", SSL_AD_ILLEGAL_PARAMETER}};
+    (void)state;
+    struct fixture f = prepare(1000);
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+        char *names = many_names(rows[i / 2].names), byte;
+        struct made_cert large =
+            make_cert(&(struct cert_recipe){.subject = "large", .issuer = &f.root, .names = names});
+        struct peer p = visitor(&f, "need.example", &large);
+        SSL_set_max_proto_version(p.ssl, i % 2 == 0 ? TLS1_2_VERSION : TLS1_3_VERSION);
+        SSL_set_info_callback(p.ssl, note_alert);
+        alert = 0;
+        assert_int_equal(peer_shake(&p), rows[i / 2].is_in);
+        if (rows[i / 2].why) {
+            if (!strstr(stream_failure(p.ours), rows[i / 2].why))
+                fail_msg("%zu bytes of names: %s", rows[i / 2].names, stream_failure(p.ours));
+            PEER_UNTIL(&p, SSL_read(p.ssl, &byte, 1) <= 0 && alert != 0);
+            assert_int_equal(alert, rows[i / 2].alert);
+        } else {
+            stream_write(p.ours, SLICE("x"));
+            PEER_UNTIL(&p, SSL_read(p.ssl, &byte, 1) == 1);
+            assert_int_equal(byte, 'x');
+            assert_int_equal(SSL_SESSION_has_ticket(SSL_get_session(p.ssl)),
+                             rows[i / 2].has_ticket);
+        }
+        peer_drop(&p);
+        drop_cert(&large);
+        free(names);
+    }
+    clean(&f);
+}
+
 // --- a hostile client: authorities that all have certified each other, and one that claims to be certified by the root ---
 
 struct mesh {
@@ -259,6 +319,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_go_by_the_name_that_is_asked_for),
         cmocka_unit_test(a_ticket_does_not_outlive_the_clients_certificate),
+        cmocka_unit_test(a_large_certificate_gets_no_ticket_and_a_huge_one_is_refused),
         cmocka_unit_test(a_mesh_of_authorities_costs_no_more_than_its_budget),
         cmocka_unit_test(others_are_served_while_a_mesh_is_refused),
     };

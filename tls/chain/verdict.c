@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "tls/certificate.h"
 #include "tls/chain/constraints.h"
+#include "tls/chain/deltas.h"
 #include "tls/chain/policies.h"
 #include "tls/chain/rules.h"
 #include "tls/chain/strength.h"
@@ -110,6 +111,10 @@ static bool verify(struct graph *g, const struct path *p, const struct chain_que
     } else if (!is_same(p, X509_STORE_CTX_get0_chain(verification))) {
         is_good = false;
         say(why, p->steps[0]->cert, "OpenSSL does not follow the path that was found");
+    } else {
+        const X509 *revoked = deltas_find_revoked(crls, X509_STORE_CTX_get0_chain(verification));
+        is_good = !revoked;
+        if (revoked) say(why, revoked, "it is revoked by a delta CRL");
     }
     X509_STORE_CTX_free(verification);
     X509_STORE_free(store);
