@@ -293,6 +293,16 @@ class Completion(unittest.TestCase):
         self.assertEqual(set(self.complete("-")), in_help)
         self.assertEqual(set(self.complete("--verify", "-")), set(re.findall(r"^  (--?[A-Za-z-]+)", verify, re.MULTILINE)))
 
+    def test_the_manual_page_names_the_ports_and_protocols_of_starttls(self):
+        with open(os.path.join(ROOT, "certcheck", "starttls.def"), encoding="ascii") as f:
+            rows = re.findall(r'(?m)^DIALECT\(\w+, "([^"]+)", ([\d, ]+)\)', f.read())
+        with open(os.path.join(ROOT, "man", "rsp-certcheck.1"), encoding="utf-8") as f:
+            page = f.read()
+        ports = re.search(r"(?m)^On ports (.*) its protocol's STARTTLS", page)[1]
+        self.assertEqual(sorted(map(int, re.findall(r"\d+", ports))), sorted(int(port) for _, all_of_it in rows for port in all_of_it.split(", ") if port != "0"))
+        names = re.search(r"(?ms)^\.It Fl \\-starttls Ar protocol\n(.*?)^or\n\.Cm none$", page)[1]
+        self.assertEqual(re.sub(r"\.Cm|or\n|,|\n", " ", names).split(), [name for name, _ in rows])
+
     def test_the_manual_page_describes_every_option(self):
         with open(os.path.join(ROOT, "man", "rsp-certcheck.1"), encoding="utf-8") as f:
             page = f.read().replace("\\-", "-")

@@ -261,6 +261,25 @@ static void a_path_is_valid_only_for_the_names_that_are_asked_for(void **state) 
     fixture_end(&f);
 }
 
+static void what_a_connection_shows_is_a_warning(void **state) {
+    struct report_fixture f;
+    (void)state;
+    fixture_begin(&f);
+    fixture_trust(&f, &root);
+    f.target.kind = TARGET_LIVE;
+    f.target.live.tls_version = (char *)"TLSv1.3";
+    fixture_judge(&f, SENT(&leaf, &middle));
+    assert_int_equal(report_status(f.report), REPORT_GOOD);
+    f.target.live.tls_version = (char *)"TLSv1.1";
+    f.target.live.unasked = (char *)"legacy, TLS 1.0";
+    fixture_judge(&f, SENT(&leaf, &middle));
+    assert_finding(&f, "LIVE-TLS-OLD", SEVERITY_WARNING);
+    assert_finding(&f, "LIVE-UNASKED", SEVERITY_WARNING);
+    assert_string_equal(fixture_find(&f, "LIVE-UNASKED")->about, "legacy, TLS 1.0");
+    assert_int_equal(report_status(f.report), REPORT_WARNINGS);
+    fixture_end(&f);
+}
+
 static void what_should_be_sent_is_the_best_path_without_its_root(void **state) {
     struct report_fixture f;
     struct text pem, why, wanted;
@@ -293,6 +312,7 @@ int main(void) {
         cmocka_unit_test(what_is_denied_to_an_issuer_is_named_apart),
         cmocka_unit_test(a_policy_takes_the_place_of_the_112_bits),
         cmocka_unit_test(a_path_is_valid_only_for_the_names_that_are_asked_for),
+        cmocka_unit_test(what_a_connection_shows_is_a_warning),
         cmocka_unit_test(what_should_be_sent_is_the_best_path_without_its_root),
     };
     return cmocka_run_group_tests(tests, make_certs, drop_certs);
