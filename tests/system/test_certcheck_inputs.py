@@ -156,8 +156,9 @@ class Inputs(unittest.TestCase):
 
     def test_garbage_of_100_mb_is_refused_and_not_kept(self):
         with open(self.path("garbage.pem"), "wb") as f:
+            piece = os.urandom(1 << 20)
             for _ in range(100):
-                f.write(os.urandom(1 << 20))
+                f.write(piece)
         self.fails(self.path("garbage.pem"), says="garbage.pem: larger than 32 MiB")
         with open(self.path("garbage.pem"), "rb") as f:
             said = subprocess.run([program("rsp-certcheck"), "-"], stdin=f, capture_output=True, text=True, timeout=60, check=False)
