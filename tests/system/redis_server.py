@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The rsp authors
 # SPDX-License-Identifier: Apache-2.0
-"""A redis-server of a test's own on a unix socket, spoken to with redis-cli."""
+"""A redis-server of a test's own on a unix socket (and on port 6379 of an address), spoken to with redis-cli."""
 
 import os
 import shutil
@@ -12,7 +12,8 @@ from harness import wait_until
 
 
 class RedisServer:
-    def __init__(self):
+    def __init__(self, address=None):
+        self.listens = ["--bind", address, "--port", "6379", "--protected-mode", "no"] if address else ["--port", "0"]
         self.folder = tempfile.mkdtemp(prefix="rsp-redis-")
         os.chmod(self.folder, 0o755)
         self.socket = os.path.join(self.folder, "redis.sock")
@@ -21,7 +22,7 @@ class RedisServer:
 
     def start(self):
         self.process = subprocess.Popen(
-            ["redis-server", "--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "777", "--save", "", "--appendonly", "no",
+            ["redis-server", *self.listens, "--unixsocket", self.socket, "--unixsocketperm", "777", "--save", "", "--appendonly", "no",
              "--dir", self.folder], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         wait_until(lambda: os.path.exists(self.socket) and self.ask("PING") == "PONG", what="redis-server")
 

@@ -7,7 +7,7 @@ BUILD_PACKAGES="cmake ninja-build gcc libc6-dev pkg-config libevent-dev liblua5.
 DEMO_PACKAGES="python3 openssl curl"
 TEST_PACKAGES="libcmocka-dev clang clang-format-14 libclang-rt-14-dev python3 openssl curl wget git procps nginx varnish haproxy
     wrk chromium libnss3-tools nodejs npm dovecot-imapd postfix gnutls-bin graphviz prometheus python3-jsonschema python3-junitparser
-    python3-prometheus-client python3-cryptography-vectors bsdutils valgrind strace redis-server"
+    python3-prometheus-client python3-cryptography-vectors bsdutils valgrind strace redis-server iproute2"
 BENCH_PACKAGES="nginx haproxy varnish hitch wrk python3 openssl curl util-linux valgrind strace"
 
 # What a package is needed for may be there without it (nodejs from elsewhere brings npm, say): asked by command name.
