@@ -14,6 +14,9 @@ struct share {
     bool
         is_added; // came by an edit; else it is a member of route files, with other settings or another wish
     enum table_wish wish;
+    // Those of a member that was added, all of them; of one of route files those that edits made different, for the files may differ among
+    // themselves. What is not given is 0.
+    unsigned given; // 1 << enum member_setting
     struct table_settings settings;
     int64_t until_s; // of one that somebody has to renew: seconds since 1970; 0: for ever
 };
@@ -38,7 +41,8 @@ bool share_is_same(const struct share *a, const struct share *b);
 bool shares_are_same(const struct shares *a, const struct shares *b);
 
 // Three-way: what has changed from `base` (what all had when they last agreed) to `mine` is done to `theirs`. What is due at `now_s` is
-// left out of theirs. Of one member that both have changed, mine wins: the order of writing decides.
+// left out of theirs. Of a member that both have changed, each setting and the wish goes by who has changed it; where both have, mine wins:
+// the order of writing decides.
 void shares_merge(const struct shares *base, const struct shares *mine, const struct shares *theirs,
                   int64_t now_s, struct shares *out);
 // What to compare with the next time, after what was agreed on has been put in force as far as that was possible. A member that we had
@@ -57,7 +61,7 @@ void shares_each_difference(const struct shares *was, const struct shares *is, s
                             void *arg);
 
 // As JSON: {"added": true, "wish": "drain", "weight": 2, "priority": 0, "max_connections": 0, "until": 1770000000}; what is not there
-// has its default (added, ready, weight 1). False and `why`: it is none.
+// has its default (added, ready, weight 1), or, of one that was not added, is the route file's. False and `why`: it is none.
 bool share_read(struct slice address, struct slice json, struct share *out, struct text *why);
 void share_write(const struct share *share, struct text *out);
 // Adds what a row of hipache's lists says; one that stands there again has one more weight. False and `why`: it is no address.

@@ -31,7 +31,7 @@ static void add_change(void *arg, const char *address, const struct share *was,
     if (is && is->wish != WISH_REMOVED) {
         change.has_wish = true;
         change.wish = is->wish;
-        change.given = all;
+        change.given = is->given;
         change.settings = is->settings;
     } else if (is || !is_ours) {
         if (!is_shown) return;

@@ -12,13 +12,14 @@
 
 // A share as the JSON that stands in the store.
 
+static void give_defaults(struct share *out);
 static bool read_key(const char *key, const json_t *value, struct share *out);
-static bool read_setting(const char *key, const json_t *value, struct table_settings *out);
+static bool read_setting(const char *key, const json_t *value, struct share *out);
 static bool is_address(const char *text, struct text *why);
 
 bool share_read(struct slice address, struct slice json, struct share *out, struct text *why) {
     json_error_t error;
-    *out = (struct share){.is_added = true, .settings.weight = 1};
+    *out = (struct share){.is_added = true};
     if (address.len >= TABLE_TEXT_MAX || memchr(address.at, 0, address.len)) {
         text_add(why, SLICE("its address is too long"));
         return false;
@@ -39,6 +40,7 @@ bool share_read(struct slice address, struct slice json, struct share *out, stru
         break;
     }
     json_decref(root);
+    if (out->is_added) give_defaults(out);
     out->address = strndup(address.at ? address.at : "", address.len);
     if (is_good) is_good = is_address(out->address, why);
     if (!is_good) {
@@ -46,6 +48,11 @@ bool share_read(struct slice address, struct slice json, struct share *out, stru
         out->address = NULL;
     }
     return is_good;
+}
+
+static void give_defaults(struct share *out) {
+    if (!(out->given & 1u << MEMBER_weight)) out->settings.weight = 1;
+    out->given = (1u << MEMBER_SETTINGS_COUNT) - 1;
 }
 
 static bool read_key(const char *key, const json_t *value, struct share *out) {
@@ -57,7 +64,7 @@ static bool read_key(const char *key, const json_t *value, struct share *out) {
         out->until_s = json_integer_value(value);
         return json_is_integer(value) && out->until_s >= 0;
     }
-    if (strcmp(key, "wish") != 0) return read_setting(key, value, &out->settings);
+    if (strcmp(key, "wish") != 0) return read_setting(key, value, out);
     for (int wish = WISH_READY; json_is_string(value) && wish <= WISH_REMOVED; wish++) {
         if (strcmp(json_string_value(value), wish_name((enum table_wish)wish)) != 0) continue;
         out->wish = (enum table_wish)wish;
@@ -66,12 +73,13 @@ static bool read_key(const char *key, const json_t *value, struct share *out) {
     return false;
 }
 
-static bool read_setting(const char *key, const json_t *value, struct table_settings *out) {
+static bool read_setting(const char *key, const json_t *value, struct share *out) {
     for (int i = 0; i < MEMBER_SETTINGS_COUNT; i++) {
         json_int_t number = json_integer_value(value);
         if (strcmp(key, member_setting_name(i)) != 0) continue;
         if (!json_is_integer(value) || number < 0 || number > member_setting_most(i)) return false;
-        *member_setting_at(out, i) = (uint32_t)number;
+        *member_setting_at(&out->settings, i) = (uint32_t)number;
+        out->given |= 1u << i;
         return true;
     }
     return false;
@@ -92,8 +100,9 @@ void share_write(const struct share *share, struct text *out) {
     json_object_set_new(root, "added", json_boolean(share->is_added));
     json_object_set_new(root, "wish", json_string(wish_name(share->wish)));
     for (int i = 0; i < MEMBER_SETTINGS_COUNT; i++)
-        json_object_set_new(root, member_setting_name(i),
-                            json_integer(*member_setting_at(&settings, i)));
+        if (share->given & 1u << i)
+            json_object_set_new(root, member_setting_name(i),
+                                json_integer(*member_setting_at(&settings, i)));
     if (share->until_s) json_object_set_new(root, "until", json_integer(share->until_s));
     char *text = json_dumps(root, JSON_COMPACT);
     text_add(out, slice_of(text));

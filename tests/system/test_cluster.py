@@ -155,6 +155,32 @@ class Cluster(SystemTest):
         self.wait_all(instances, {b"a", b"b"})
         self.assertEqual(self.members(), {})
 
+    def test_an_edit_says_nothing_of_what_other_route_files_have(self):
+        """Two machines whose files give a member other settings: an edit of one of them changes that one everywhere, and no other."""
+        address = self.a.address
+        one, two = (self.instances(1, f'{{ "{address}", weight = {weight}, max_connections = 50 }}, live = true')[0] for weight in (2, 7))
+        admins = [Admin(rsp.path("admin.sock")) for rsp in (one, two)]
+        for admin in admins:
+            self.addCleanup(admin.close)
+
+        def wait_for(*wanted):
+            keys = ("wish", "weight", "max_connections")
+            for admin, row in zip(admins, wanted):
+                wait_until(lambda admin=admin, row=row: tuple(admin.pool("apps")["members"][0][k] for k in keys) == row, what=f"{row}")
+
+        self.edit(one, "drain", address)
+        wait_for(("drain", 2, 50), ("drain", 7, 50))
+        self.edit(two, "set", address, "max_connections=9")
+        wait_for(("drain", 2, 9), ("drain", 7, 9))
+        self.edit(one, "set", address, "weight=7")
+        wait_for(("drain", 7, 9), ("drain", 7, 9))
+        self.assertEqual(self.members()[address], {"added": False, "wish": "drain", "weight": 7, "max_connections": 9})
+        self.edit(two, "ready", address)
+        wait_for(("ready", 7, 9), ("ready", 7, 9))
+        self.edit(one, "set", address, "weight=file", "max_connections=file")
+        wait_for(("ready", 2, 50), ("ready", 7, 50))
+        self.assertEqual(self.members(), {})
+
     TROUBLES = ("emptied", "slow", "killed", "restarted") * (4 if FULL else 1)
 
     def begin_trouble(self, kind):

@@ -9,7 +9,10 @@
 
 #include <cmocka.h>
 
+#include "server/pool_edit.h"
 #include "server/shares.h"
+
+enum { ALL = (1u << MEMBER_SETTINGS_COUNT) - 1 };
 
 // "a1 b2": members a of weight 1 and b of weight 2.
 static struct shares shares_of_text(const char *text) {
@@ -19,6 +22,7 @@ static struct shares shares_of_text(const char *text) {
         snprintf(address, sizeof address, "%c:1", at[0]);
         shares_put(&s, &(struct share){.address = address,
                                        .is_added = true,
+                                       .given = ALL,
                                        .settings.weight = (uint32_t)(at[1] - '0')});
     }
     return s;
@@ -60,6 +64,54 @@ static void edits_of_all_sides_come_together(void **state) {
         shares_free(&base);
         shares_free(&mine);
         shares_free(&theirs);
+        shares_free(&result);
+    }
+}
+
+static struct shares one_of_json(const char *json) {
+    struct shares s = {0};
+    struct share share;
+    struct text why;
+    text_init(&why, 1000);
+    assert_true(share_read(SLICE("a:1"), slice_of(json), &share, &why));
+    shares_put(&s, &share);
+    free(share.address);
+    text_fini(&why);
+    return s;
+}
+
+static void of_one_member_each_setting_goes_by_who_has_changed_it(void **state) {
+    (void)state;
+    static const struct {
+        const char *base, *mine, *theirs, *result;
+    } cases[] = {
+        // added: both changed something
+        {"{}", "{\"weight\": 2}", "{\"max_connections\": 9}",
+         "{\"added\": true, \"weight\": 2, \"max_connections\": 9}"},
+        {"{}", "{\"wish\": \"drain\"}", "{\"weight\": 3}", "{\"wish\": \"drain\", \"weight\": 3}"},
+        {"{\"weight\": 2}", "{\"weight\": 3}", "{\"weight\": 4}", "{\"weight\": 3}"},
+        // of route files: what is not given stays each file's
+        {"{\"added\": false}", "{\"added\": false, \"weight\": 2}",
+         "{\"added\": false, \"priority\": 1}",
+         "{\"added\": false, \"weight\": 2, \"priority\": 1}"},
+        {"{\"added\": false, \"weight\": 2, \"priority\": 1}",
+         "{\"added\": false, \"priority\": 1}",
+         "{\"added\": false, \"weight\": 2, \"priority\": 5}",
+         "{\"added\": false, \"priority\": 5}"},
+        {"{\"added\": false}", "{\"added\": false, \"priority\": 1}",
+         "{\"added\": false, \"wish\": \"drain\"}",
+         "{\"added\": false, \"wish\": \"drain\", \"priority\": 1}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct shares base = one_of_json(cases[i].base), mine = one_of_json(cases[i].mine);
+        struct shares theirs = one_of_json(cases[i].theirs), wanted = one_of_json(cases[i].result);
+        struct shares result = {0};
+        shares_merge(&base, &mine, &theirs, 1000, &result);
+        if (!shares_are_same(&result, &wanted)) fail_msg("case %zu", i);
+        shares_free(&base);
+        shares_free(&mine);
+        shares_free(&theirs);
+        shares_free(&wanted);
         shares_free(&result);
     }
 }
@@ -110,6 +162,7 @@ static void a_share_is_read_as_it_was_written(void **state) {
     struct share share = {.address = (char *)"10.0.0.1:80",
                           .is_added = true,
                           .wish = WISH_DRAIN,
+                          .given = ALL,
                           .settings = {.weight = 7, .tier = 1, .max_connections = 9},
                           .until_s = 1770000000};
     struct share again;
@@ -160,6 +213,7 @@ static void what_others_write_is_not_believed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(edits_of_all_sides_come_together),
+        cmocka_unit_test(of_one_member_each_setting_goes_by_who_has_changed_it),
         cmocka_unit_test(what_is_not_in_force_here_was_not_removed_here),
         cmocka_unit_test(a_member_that_nobody_renewed_goes_and_a_renewed_one_stays),
         cmocka_unit_test(a_share_is_read_as_it_was_written),
