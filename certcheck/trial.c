@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "tls/certificate.h"
 #include "tls/chain/host.h"
+#include "tls/chain/relation.h"
 #include "tls/chain/rules.h"
 #include "tls/chain/signatures.h"
 #include "tls/chain/verdict.h"
@@ -55,8 +56,10 @@ void trial_fini(struct trial *t) {
 
 bool trial_may_issue(const struct trial *t, uint32_t issuer, uint32_t subject) {
     X509 *above = graph_version(t->graph, issuer)->step.cert;
-    int relation = X509_check_issued(above, graph_version(t->graph, subject)->step.cert);
-    return relation == X509_V_OK || relation == X509_V_ERR_KEYUSAGE_NO_CERTSIGN;
+    enum relation relation = relation_find(above, graph_version(t->graph, subject)->step.cert);
+    if (relation == RELATION_OF_NAME)
+        return signatures_check(t->rules->signatures, t->graph, subject, issuer);
+    return relation == RELATION_OF_ISSUER || relation == RELATION_WITHOUT_CERT_SIGN;
 }
 
 int trial_bits(const struct trial *t, uint32_t issuer, uint32_t subject) {

@@ -14,6 +14,7 @@ struct walk {
     void *arg;
     unsigned char *distances; // of names to anchors
     bool has_anchor;          // then ways that lead to none are passed over
+    size_t length_max;
     int visits;
     bool is_over;
     struct path path;
@@ -32,6 +33,8 @@ bool walk_up(struct trial *t, walk_order_fn *order, walk_found_fn *found, void *
     CHECK(w.distances);
     graph_reach(t->graph, 0, NULL, NULL, w.distances);
     w.has_anchor = leaf->is_anchor || w.distances[leaf->issuer] > 0;
+    w.length_max = (w.has_anchor ? w.distances[leaf->issuer] + 1u : 2) + WALK_DETOUR_MAX;
+    if (w.length_max > PATH_LENGTH_MAX) w.length_max = PATH_LENGTH_MAX;
     w.path = (struct path){.steps = {&leaf->step}, .length = 1, .bits = STRENGTH_MAX};
     w.numbers[0] = t->leaf_number;
     if (leaf->is_anchor)
@@ -44,7 +47,7 @@ bool walk_up(struct trial *t, walk_order_fn *order, walk_found_fn *found, void *
 
 static void follow(struct walk *w) {
     uint32_t issuers[WALK_ISSUERS_MAX], below = w->numbers[w->path.length - 1];
-    size_t count = w->path.length < PATH_LENGTH_MAX ? collect_issuers(w, below, issuers) : 0;
+    size_t count = w->path.length < w->length_max ? collect_issuers(w, below, issuers) : 0;
     if (count == 0 && !w->has_anchor) w->is_over = !w->found(w->arg, &w->path, false);
     for (size_t i = 0; i < count && !w->is_over; i++) {
         const struct path before = w->path;
@@ -81,8 +84,7 @@ static bool may_follow(const struct walk *w, uint32_t below, uint32_t number) {
     struct graph *g = w->trial->graph;
     const struct version *v = graph_version(g, number);
     size_t rest = w->distances[v->issuer];
-    if (!v->is_anchor && w->has_anchor &&
-        (rest == 0 || w->path.length + 1 + rest > PATH_LENGTH_MAX))
+    if (!v->is_anchor && w->has_anchor && (rest == 0 || w->path.length + 1 + rest > w->length_max))
         return false;
     for (size_t i = 0; i < w->path.length; i++)
         if (graph_version(g, w->numbers[i])->entity == v->entity) return false;

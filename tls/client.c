@@ -8,6 +8,7 @@
 #include "core/address.h"
 #include "core/check.h"
 #include "tls/authorities.h"
+#include "tls/chain/verdict.h"
 #include "tls/layer.h"
 #include "tls/profile.h"
 #include "tls/reason.h"
@@ -83,6 +84,7 @@ void tls_connect(struct tls_client *t, struct stream *s, const char *name) {
 static bool load_trust(struct tls_client *t, struct files *files,
                        const struct tls_client_conf *conf, struct text *problems) {
     verification_attach(t->settings, SSL_VERIFY_PEER, &backend_rules);
+    verdict_know_issuers_by_key(SSL_CTX_get_cert_store(t->settings));
     if (conf->ca_file)
         return authorities_load(SSL_CTX_get_cert_store(t->settings), files, conf->ca_file,
                                 problems);

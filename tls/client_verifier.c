@@ -12,6 +12,7 @@
 #include "tls/certificate.h"
 #include "tls/chain/load.h"
 #include "tls/chain/rules.h"
+#include "tls/chain/verdict.h"
 #include "tls/verification.h"
 
 // The names of the authorities are sent to every client; a list that is longer says nothing and costs every handshake.
@@ -80,6 +81,7 @@ static bool load(struct client_verifier *v, struct files *files,
     text_init(&why, 4000);
     v->authorities = X509_STORE_new();
     CHECK(v->authorities);
+    verdict_know_issuers_by_key(v->authorities);
     bool is_good = authorities_load(v->authorities, files, rules->ca_file, &why) &&
                    (!rules->crl_file || load_crls_of(v, files, rules->crl_file, &why));
     if (is_good) collect_names(v);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#define PATH_LENGTH_MAX 8
+#define PATH_LENGTH_MAX 32
 #define PRINT_BYTES     32 // SHA-256 over the DER
 
 // What the order of paths looks at in one certificate.

@@ -11,6 +11,7 @@
 #include "tls/chain/constraints.h"
 #include "tls/chain/deltas.h"
 #include "tls/chain/policies.h"
+#include "tls/chain/relation.h"
 #include "tls/chain/rules.h"
 #include "tls/chain/strength.h"
 #include "tls/chain/web.h"
@@ -22,6 +23,7 @@ static bool verify(struct graph *g, const struct path *p, const struct chain_que
                    bool checks_policies, struct text *why);
 static int take_as_checked(X509_STORE_CTX *verification);
 static int pass_constraints(int is_good, X509_STORE_CTX *verification);
+static int has_issued(X509_STORE_CTX *verification, X509 *cert, X509 *issuer);
 static void set_rules(X509_STORE_CTX *verification, const struct path *p,
                       const struct chain_question *q, STACK_OF(X509_CRL) * crls);
 static void set_policies(X509_STORE_CTX *verification, const struct chain_policies *policies);
@@ -74,6 +76,17 @@ static int pass_constraints(int is_good, X509_STORE_CTX *verification) {
     }
 }
 
+void verdict_know_issuers_by_key(X509_STORE *store) {
+    X509_STORE_set_check_issued(store, has_issued);
+}
+
+static int has_issued(X509_STORE_CTX *verification, X509 *cert, X509 *issuer) {
+    (void)verification;
+    enum relation relation = relation_find(issuer, cert);
+    return relation == RELATION_OF_ISSUER ||
+           (relation == RELATION_OF_NAME && X509_verify(cert, X509_get0_pubkey(issuer)) == 1);
+}
+
 // RFC 5280 section 6.1.4 (l) and (m): self-issued certificates do not count, nor does the leaf.
 static const char *check_lengths(const struct path *p, const struct chain_question *q, size_t *at) {
     long below = 0; // intermediates between the leaf and this one
@@ -98,6 +111,7 @@ static bool verify(struct graph *g, const struct path *p, const struct chain_que
     STACK_OF(X509_CRL) *crls = usable_crls(q);
     STACK_OF(X509) *others = helpers(g, p, q);
     CHECK(store && verification);
+    verdict_know_issuers_by_key(store);
     CHECK(X509_STORE_add_cert(store, p->steps[p->length - 1]->cert) == 1);
     CHECK(X509_STORE_CTX_init(verification, store, p->steps[0]->cert, others) == 1);
     set_rules(verification, p, q, crls);

@@ -18,3 +18,7 @@ bool verdict_judge(struct graph *g, const struct path *p, const struct chain_que
 // a subject for names where there is a subjectAltName). The rest it does as ever; all of it for those who signed CRLs. Sets the verify
 // callback.
 void verdict_spare_judged(X509_STORE_CTX *verification);
+
+// Has verifications with this store know an issuer by its key where authorityKeyIdentifier does not fit: RFC 5280 has it help to find
+// the issuer (section 4.2.1.1) and asks for it nowhere in section 6.
+void verdict_know_issuers_by_key(X509_STORE *store);
