@@ -4,11 +4,13 @@
 #include "certcheck/target_parts.h"
 
 #include <openssl/err.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "core/check.h"
 #include "core/hostname.h"
+#include "tls/chain/host.h"
 
 #define PROBLEMS_BYTES_MAX 16384
 #define DEFAULT_TIMEOUT_MS 10000
@@ -107,7 +109,9 @@ struct target *targets_add_new(struct targets *t, enum target_kind kind, const c
 
 void target_add_host(struct target *t, const char *name) {
     char host[HOSTNAME_MAX + 1];
-    if (hostname_normalise(slice_of(name), host) == 0) {
+    if (host_is_address(name)) {
+        snprintf(host, sizeof host, "%s", name);
+    } else if (hostname_normalise(slice_of(name), host) == 0) {
         text_printf(&t->problems, "%s: no host can have the name '%.200s'\n", t->name, name);
         return;
     }

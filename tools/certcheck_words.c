@@ -11,6 +11,7 @@
 #include "certcheck/moment.h"
 #include "certcheck/starttls.h"
 #include "core/hostname.h"
+#include "tls/chain/host.h"
 #include "tls/tls.h"
 #include "tools/certcheck.h"
 #include "tools/number.h"
@@ -155,7 +156,9 @@ static bool may_take(int option, const char *value, bool *were_said) {
 
 static bool take(struct certcheck_words *words, int option, const char *value, int *status) {
     switch (option) {
-    case OPTION_HOST: return take_host(&words->target.host, "--host", value);
+    case OPTION_HOST:
+        words->target.host = value;
+        return host_is_address(value) || take_host(&words->target.host, "--host", value);
     case OPTION_CONFIG: words->config = value; return true;
     case OPTION_PASSWORD_FILE: words->password_file = value; return true;
     case OPTION_SNI: return take_host(&words->target.sni, "--sni", value);

@@ -17,7 +17,7 @@ WITH_FILES = ("--config", "--password-file", "--anchors", "--prometheus", "--fix
 VERIFY_FILES = ("--anchors", "--chain", "--crl")
 # What each option that has an argument takes, and words that it does not.
 VALUES = {
-    "--host": ("a.example", ["a..example", "two words"]), "--sni": ("a.example", ["-a_b!"]), "--starttls": ("smtp", ["gopher", "SMTP "]),
+    "--host": ("a.example", ["a..example", "two words", "1:2"]), "--sni": ("a.example", ["-a_b!"]), "--starttls": ("smtp", ["gopher", "SMTP "]),
     "--timeout": ("5", ["0", "3601", "1.5", "99999999999999999999"]), "--at": ("2026-11-23", ["soon", "2026-02-30", "2026-11-23T25:00:00Z"]),
     "--policy": ("cabf-2026", []), "--simulate": ("go", ["netscape", "go,,chromium"]), "-w": ("30", ["x", "100001"]),
     "-c": ("3", ["-1"]),
@@ -62,6 +62,12 @@ class Words(unittest.TestCase):
             for value in wrong + ([] if option in MAY_BE_EMPTY else [""]):
                 self.is_misused(option, value, self.good, says=option)
         self.assertEqual(certcheck("--sni", "", self.good).returncode, 0)
+
+    def test_a_host_may_be_an_address(self):
+        for address in ("192.0.2.1", "::1", "[2001:db8::1]"):
+            said = certcheck("--host", address, self.good)
+            self.assertIn(address, said.stdout)
+            self.assertNotEqual(said.returncode, MISUSED)
 
     def test_the_same_of_those_of_verify(self):
         for option, (_, wrong) in VERIFY_VALUES.items():
