@@ -10,8 +10,9 @@
 #include "tls/certificate.h"
 #include "tls/layer.h"
 
-// A note: VERSION, bits in two bytes, length of the path, the intermediates. A client whose intermediates are larger gets tickets
-// that are never opened: they would have to travel with every ClientHello.
+// A note: VERSION, bits in two bytes, length of the path, the intermediates. A client whose
+// intermediates are larger gets tickets that are never opened: they would have to travel with every
+// ClientHello.
 enum { VERSION = 1, HEAD_BYTES = 4, NOTE_BYTES_MAX = 8192 };
 
 static size_t add_intermediates(const STACK_OF(X509) * path, unsigned char *to, size_t room);

@@ -24,8 +24,8 @@ struct ticket_key {
     unsigned char mac_key[32];    // HMAC-SHA-256
 };
 
-// What the processes share. One writer (control); `version` is odd while it writes, and a reader that saw it odd or
-// changed reads again.
+// What the processes share. One writer (control); `version` is odd while it writes, and a reader
+// that saw it odd or changed reads again.
 struct ticket_area {
     atomic_uint version;
     struct ticket_key keys[KEYS]; // the newest first
@@ -108,8 +108,8 @@ static void write_keys(struct ticket_area *area, const struct ticket_key keys[KE
     atomic_store_explicit(&area->version, version + 2, memory_order_release);
 }
 
-// A writer that died half way leaves the version odd: after some tries we take what is there; a torn key only
-// means tickets that nobody can open.
+// A writer that died half way leaves the version odd: after some tries we take what is there; a
+// torn key only means tickets that nobody can open.
 static void read_keys(const struct ticket_area *area, struct ticket_key keys[KEYS]) {
     for (int tries = 0; tries < 1000; tries++) {
         unsigned before = atomic_load_explicit(&area->version, memory_order_acquire);
@@ -120,8 +120,9 @@ static void read_keys(const struct ticket_area *area, struct ticket_key keys[KEY
     }
 }
 
-// OpenSSL's callback. 1: use it; 2: use it and send a new ticket; 0: not ours, a full handshake then, or none is to be made; -1: failure.
-// Clients of TLS 1.3 use a ticket once (RFC 8446 appendix C.4), so that they always need a new one.
+// OpenSSL's callback. 1: use it; 2: use it and send a new ticket; 0: not ours, a full handshake
+// then, or none is to be made; -1: failure. Clients of TLS 1.3 use a ticket once (RFC 8446 appendix
+// C.4), so that they always need a new one.
 static int use_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                    EVP_MAC_CTX *mac, int is_sealing) {
     const struct tickets *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));

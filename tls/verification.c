@@ -8,7 +8,8 @@
 #include "tls/layer.h"
 #include "tls/ticket_note.h"
 
-// A session with a larger one cannot be written: OpenSSL then ends the handshake as if by a fault of ours.
+// A session with a larger one cannot be written: OpenSSL then ends the handshake as if by a fault
+// of ours.
 enum { WHY_BYTES_MAX = 1000, CERT_BYTES_MAX = 49152 };
 
 static int on_certificate(X509_STORE_CTX *verification, void *arg);
@@ -29,7 +30,8 @@ void verification_apply(SSL *ssl, const SSL_CTX *c) {
     SSL_set_verify(ssl, SSL_CTX_get_verify_mode(c), SSL_CTX_get_verify_callback(c));
 }
 
-// In place of OpenSSL's own search for a path, which takes the first issuer that fits and never goes back.
+// In place of OpenSSL's own search for a path, which takes the first issuer that fits and never
+// goes back.
 static int on_certificate(X509_STORE_CTX *verification, void *arg) {
     struct tls_layer *l = layer_of(verification);
     const X509 *cert = X509_STORE_CTX_get0_cert(verification);
@@ -48,7 +50,8 @@ static int on_certificate(X509_STORE_CTX *verification, void *arg) {
     return is_good;
 }
 
-// Changes no verdict: it only remembers the first objection in words, with the certificate at fault.
+// Changes no verdict: it only remembers the first objection in words, with the certificate at
+// fault.
 static int on_verify(int is_good, X509_STORE_CTX *verification) {
     if (is_good) return is_good;
     struct tls_layer *l = layer_of(verification);

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-// What is asked of one certificate by itself, its encoding and its purpose. Each is asked twice: of a path alone, and for a host by the web's
-// rules. What is wrong with a certificate does not depend on the host.
+// What is asked of one certificate by itself, its encoding and its purpose. Each is asked twice: of
+// a path alone, and for a host by the web's rules. What is wrong with a certificate does not depend
+// on the host.
 
 #include <openssl/x509v3.h>
 #include <setjmp.h>
@@ -155,7 +156,8 @@ static void an_ecdsa_signature_has_no_parameters(void **state) {
     }
 }
 
-// RFC 5280 section 4.1.2.5: a verifier reads both forms of any year, whatever a CA should have written.
+// RFC 5280 section 4.1.2.5: a verifier reads both forms of any year, whatever a CA should have
+// written.
 static void a_time_before_2050_may_be_written_with_four_digits(void **state) {
     struct line l;
     (void)state;
@@ -210,7 +212,8 @@ static void a_leaf_for_any_purpose_is_one_where_the_web_does_not_forbid_it(void 
     drop_line(&l);
 }
 
-// RFC 5280 section 6.1.1 (d): of an anchor its name and key count. The web lets no root have an extendedKeyUsage.
+// RFC 5280 section 6.1.1 (d): of an anchor its name and key count. The web lets no root have an
+// extendedKeyUsage.
 static void an_anchor_is_for_every_purpose_without_the_webs_rules(void **state) {
     struct line l;
     (void)state;

@@ -1,10 +1,11 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Name constraints in every combination, as BetterTLS puts them: a server's certificate with a good, a bad or no common name, DNS name and
-// address, below a CA that permits and excludes good, bad or no names of both kinds, asked for by name and by address. What must come
-// out is counted here from RFC 5280 section 4.2.1.10 and RFC 9525 alone: every name of the subjectAltName must be allowed, the one
-// that is asked for must be among them, and a common name is no name of a server.
+// Name constraints in every combination, as BetterTLS puts them: a server's certificate with a
+// good, a bad or no common name, DNS name and address, below a CA that permits and excludes good,
+// bad or no names of both kinds, asked for by name and by address. What must come out is counted
+// here from RFC 5280 section 4.2.1.10 and RFC 9525 alone: every name of the subjectAltName must be
+// allowed, the one that is asked for must be among them, and a common name is no name of a server.
 
 #include <openssl/x509v3.h>
 #include <setjmp.h>

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: The rsp authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Section 6.1 and 6.3 of RFC 5280 as NIST's suite of paths looks at them: policies (any of them will do), path lengths
-// and self-issued certificates, name constraints in all forms, and the forms of CRLs.
+// Section 6.1 and 6.3 of RFC 5280 as NIST's suite of paths looks at them: policies (any of them
+// will do), path lengths and self-issued certificates, name constraints in all forms, and the forms
+// of CRLs.
 
 #include <openssl/x509v3.h>
 #include <setjmp.h>
@@ -66,7 +67,8 @@ static void where_a_policy_is_required_the_path_needs_one_in_common(void **state
           {"B", P1 ";policyConstraints=critical,requireExplicitPolicy:0"},
           {"leaf", NULL}},
          false},
-        // Constraints without a policy beside them, for which OpenSSL 3.0 is not asked: it would lose memory.
+        // Constraints without a policy beside them, for which OpenSSL 3.0 is not asked: it would
+        // lose memory.
         {{{"A", CONSTRAINTS(3)}, {"B", NULL}, {"leaf", NULL}}, true},
         {{{"A", CONSTRAINTS(2)}, {"B", NULL}, {"leaf", NULL}}, false},
         {{{"A", CONSTRAINTS(0)}, {"B", P1}, {"leaf", P1}}, false},
@@ -424,7 +426,8 @@ static void what_a_delta_revokes_counts_without_a_word_where_to_fetch_it(void **
     drop_line(&l);
 }
 
-// A CRL issuer's own path is as good as any: not signed by SHA-1, neither at its end nor in between.
+// A CRL issuer's own path is as good as any: not signed by SHA-1, neither at its end nor in
+// between.
 static void a_crl_issuer_below_a_weak_signature_is_none(void **state) {
     (void)state;
     for (int weak = 0; weak <= 2; weak++) {
@@ -477,7 +480,8 @@ static void crls_may_be_signed_by_a_new_key_of_the_same_ca(void **state) {
     drop_cert(&stranger);
 }
 
-// The leaf's distribution point names another issuer of CRLs; its entries say whose certificates they mean.
+// The leaf's distribution point names another issuer of CRLs; its entries say whose certificates
+// they mean.
 static void an_indirect_crl_counts_where_the_certificate_names_its_issuer(void **state) {
     struct line l;
     (void)state;

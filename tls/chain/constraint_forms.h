@@ -8,7 +8,8 @@
 
 // One name against one constraint of the same form (RFC 5280 section 4.2.1.10).
 
-// Can this constraint be understood? Forms that nothing is known about can: they refuse every name of their form.
+// Can this constraint be understood? Forms that nothing is known about can: they refuse every name
+// of their form.
 bool constraint_is_good(const GENERAL_NAME *base, bool is_web);
 // Is the name of a form that can be decided, and well-formed?
 bool constraint_can_judge(const GENERAL_NAME *name);

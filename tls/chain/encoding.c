@@ -87,7 +87,8 @@ static bool has_nothing_behind_values(X509 *cert, const struct chain_question *q
     return true;
 }
 
-// X.690 section 11.5: a value that is the default one is not written. OpenSSL keeps, and writes again, what was there.
+// X.690 section 11.5: a value that is the default one is not written. OpenSSL keeps, and writes
+// again, what was there.
 static bool omits_default(X509 *cert, const struct chain_question *q) {
     (void)q;
     for (int i = 0; i < X509_get_ext_count(cert); i++) {

@@ -22,10 +22,12 @@ struct narrow_verdict {
     unsigned length; // of the path in certificates, the anchor included; 0: none was found
     int visits, signatures, verifications;
 };
-// For SSL_CTX_set_cert_verify_callback(): finds the best path from the peer's certificate over what it sent (32 certificates at
-// most) to the self-signed certificates of the store, narrows the verification to it and lets OpenSSL verify, so that errors,
-// names and the verified chain are OpenSSL's. False: refused; `why` has a line where the search knows better than OpenSSL, which then
-// holds X509_V_ERR_APPLICATION_VERIFICATION. The work is bounded by CHAIN_LIMITS_HANDSHAKE, whatever the peer sends.
+// For SSL_CTX_set_cert_verify_callback(): finds the best path from the peer's certificate over what
+// it sent (32 certificates at most) to the self-signed certificates of the store, narrows the
+// verification to it and lets OpenSSL verify, so that errors, names and the verified chain are
+// OpenSSL's. False: refused; `why` has a line where the search knows better than OpenSSL, which
+// then holds X509_V_ERR_APPLICATION_VERIFICATION. The work is bounded by CHAIN_LIMITS_HANDSHAKE,
+// whatever the peer sends.
 #define NARROW_SENT_MAX 32
 bool narrow_verify(X509_STORE_CTX *verification, const struct narrow_rules *rules,
                    struct narrow_verdict *verdict, struct text *why);

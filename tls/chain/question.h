@@ -21,7 +21,8 @@ struct chain_limits {
 
 #define CHAIN_BITS_MIN 112 // what OpenSSL's security level 2 asks for
 
-// Certificate policies (RFC 5280 section 6.1.1). All zero: any will do, and none is required from the start.
+// Certificate policies (RFC 5280 section 6.1.1). All zero: any will do, and none is required from
+// the start.
 struct chain_policies {
     const STACK_OF(ASN1_OBJECT) * acceptable; // (c) user-initial-policy-set; NULL or empty: any
     bool is_required;                         // (f) initial-explicit-policy
@@ -41,8 +42,8 @@ struct chain_question {
     int intermediates_max;           // that are not self-issued; -1: any number
     const STACK_OF(X509_CRL) * crls; // not empty: every certificate below the anchor needs one
     struct chain_policies policies;
-    // A further judgement of a whole path, from the leaf to the anchor: the objection and the place of its certificate; NULL: none.
-    // Itself NULL: there is none.
+    // A further judgement of a whole path, from the leaf to the anchor: the objection and the place
+    // of its certificate; NULL: none. Itself NULL: there is none.
     const char *(*objects)(void *arg, X509 *const *certs, size_t count, size_t *at);
     void *objects_arg;
     struct signatures *signatures; // remembered over many questions; NULL: for this one only

@@ -9,8 +9,9 @@
 #include "tls/chain/encoding.h"
 #include "tls/chain/strength.h"
 
-// What a certificate must say, where it says anything of that kind. OpenSSL's own X509_check_purpose() does not know
-// anyExtendedKeyUsage (RFC 5280 section 4.2.1.12) and takes the step-up purposes of the nineties for serverAuth.
+// What a certificate must say, where it says anything of that kind. OpenSSL's own
+// X509_check_purpose() does not know anyExtendedKeyUsage (RFC 5280 section 4.2.1.12) and takes the
+// step-up purposes of the nineties for serverAuth.
 static const struct purpose {
     uint32_t usage, key_usage;
     int netscape_bit; // of nsCertType
@@ -119,7 +120,8 @@ static bool is_for_purpose(X509 *cert, const struct chain_question *q) {
            has_netscape_type(cert, p->netscape_bit);
 }
 
-// The web asks more of a leaf (tls/chain/web.c). A CA of any purpose it allows (BR section 7.1.2.10.6).
+// The web asks more of a leaf (tls/chain/web.c). A CA of any purpose it allows (BR section
+// 7.1.2.10.6).
 static bool is_ca_for_purpose(X509 *cert, const struct chain_question *q) {
     return X509_get_extended_key_usage(cert) & (purposes[q->purpose].usage | XKU_ANYEKU);
 }

@@ -8,7 +8,8 @@
 // Where a certificate stands in a path. A leaf that is trusted itself is a LEAF.
 enum place { PLACE_LEAF = 1, PLACE_INTERMEDIATE = 2, PLACE_ANCHOR = 4, PLACE_ANY = 7 };
 
-// One rule: where it applies, what must hold, and what to say when it does not ("it is not a CA certificate").
+// One rule: where it applies, what must hold, and what to say when it does not ("it is not a CA
+// certificate").
 typedef bool rule_fn(X509 *cert, const struct chain_question *q);
 struct rule {
     int places;
@@ -19,7 +20,8 @@ struct rule {
 const char *rules_apply(const struct rule *rules, size_t count, X509 *cert, enum place place,
                         const struct chain_question *q);
 
-// What RFC 5280 section 6 asks of one certificate by itself, without its neighbours; NULL, or why not.
+// What RFC 5280 section 6 asks of one certificate by itself, without its neighbours; NULL, or why
+// not.
 const char *rules_judge(X509 *cert, enum place place, const struct chain_question *q);
 
 // notBefore and notAfter belong to the time of validity (RFC 5280 section 4.1.2.5).

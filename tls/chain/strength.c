@@ -24,7 +24,8 @@ static const struct row digests[] = {
     {"SHA3-224", 112}, {"SHA3-256", 128}, {"SHA3-384", 192},   {"SHA3-512", 256},
     {"id-SHA1", 61},   {"SM3", 128},      {"SHAKE128", 128},   {"SHAKE256", 256},
 };
-// Keys of a fixed size, and signature algorithms that bring their own digest (then the key decides).
+// Keys of a fixed size, and signature algorithms that bring their own digest (then the key
+// decides).
 static const struct row keys[] = {
     {"ED25519", 128},           {"ED448", 224},
     {"ML-DSA-44", 128},         {"ML-DSA-65", 192},

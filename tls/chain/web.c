@@ -136,7 +136,8 @@ static bool has_critical_constraints(X509 *cert, const struct chain_question *q)
     return is_critical(cert, NID_basic_constraints) && is_asserted_ca(cert);
 }
 
-// RFC 5280 sections 4.2.1.3 and 4.2.1.9: cA and keyCertSign are set together or not at all, where keyUsage is there.
+// RFC 5280 sections 4.2.1.3 and 4.2.1.9: cA and keyCertSign are set together or not at all, where
+// keyUsage is there.
 static bool is_ca_throughout(X509 *cert, const struct chain_question *q) {
     (void)q;
     return !is_asserted_ca(cert) || (X509_get_key_usage(cert) & KU_KEY_CERT_SIGN);
@@ -165,7 +166,8 @@ static bool has_aki(X509 *cert, const struct chain_question *q) {
     return X509_get0_authority_key_id(cert) != NULL || (X509_get_extension_flags(cert) & EXFLAG_SS);
 }
 
-// BR section 7.1.2.1.3. Another kind of anchor is not a root certificate, and nothing above it matters.
+// BR section 7.1.2.1.3. Another kind of anchor is not a root certificate, and nothing above it
+// matters.
 static bool has_own_aki(X509 *cert, const struct chain_question *q) {
     const ASN1_OCTET_STRING *own = X509_get0_subject_key_id(cert);
     (void)q;
