@@ -214,6 +214,18 @@ static void a_leaf_for_any_purpose_is_one_where_the_web_does_not_forbid_it(void 
 
 // RFC 5280 section 6.1.1 (d): of an anchor its name and key count. The web lets no root have an
 // extendedKeyUsage.
+// An otherName of kind 1.2.3.4 is permitted; the leaf has one beside a.example, or only that.
+static void a_name_that_cannot_be_judged_says_why(void **state) {
+#define PERMITTED "nameConstraints=critical,DER:300fa00d300ba00906032a0304a0020500"
+    static const struct row rows[] = {
+        {PERMITTED, NULL, NULL},
+        {PERMITTED, "subjectAltName=DER:30178209612e6578616d706c65a00a06032a0304a0030c0178",
+         "in a form that is not known"},
+    };
+    (void)state;
+    JUDGE(rows);
+}
+
 static void an_anchor_is_for_every_purpose_without_the_webs_rules(void **state) {
     struct line l;
     (void)state;
@@ -323,6 +335,7 @@ int main(void) {
         cmocka_unit_test(a_ca_without_key_usage_may_sign),
         cmocka_unit_test(a_ca_for_any_purpose_is_one_for_servers),
         cmocka_unit_test(a_leaf_for_any_purpose_is_one_where_the_web_does_not_forbid_it),
+        cmocka_unit_test(a_name_that_cannot_be_judged_says_why),
         cmocka_unit_test(an_anchor_is_for_every_purpose_without_the_webs_rules),
         cmocka_unit_test(so_many_extensions_are_for_nobody),
         cmocka_unit_test(a_client_may_sign_or_agree_on_keys),

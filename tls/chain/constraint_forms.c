@@ -9,6 +9,7 @@
 #include "core/slice.h"
 #include "tls/chain/host.h"
 
+static bool is_whole(const GENERAL_NAME *name);
 static struct slice bytes_of(const GENERAL_NAME *g);
 static bool is_domain(struct slice domain);
 static bool is_mailbox(struct slice mail);
@@ -34,7 +35,14 @@ bool constraint_is_good(const GENERAL_NAME *base, bool is_web) {
     return s.len == 0 || is_domain(s);
 }
 
-bool constraint_can_judge(const GENERAL_NAME *name) {
+const char *constraint_find_fault(const GENERAL_NAME *name) {
+    bool is_known = name->type == GEN_DIRNAME || name->type == GEN_DNS || name->type == GEN_EMAIL ||
+                    name->type == GEN_URI || name->type == GEN_IPADD;
+    if (!is_known) return "a name of it is constrained, in a form that is not known here";
+    return is_whole(name) ? NULL : "a name of it is constrained, but malformed";
+}
+
+static bool is_whole(const GENERAL_NAME *name) {
     switch (name->type) {
     case GEN_DIRNAME: return true;
     case GEN_DNS: {

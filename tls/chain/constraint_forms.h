@@ -11,8 +11,8 @@
 // Can this constraint be understood? Forms that nothing is known about can: they refuse every name
 // of their form.
 bool constraint_is_good(const GENERAL_NAME *base, bool is_web);
-// Is the name of a form that can be decided, and well-formed?
-bool constraint_can_judge(const GENERAL_NAME *name);
+// What keeps the name from being decided: its form, or that it is malformed; NULL: nothing.
+const char *constraint_find_fault(const GENERAL_NAME *name);
 // Does the name lie inside the subtree? Both can be judged.
 bool constraint_holds(const GENERAL_NAME *base, const GENERAL_NAME *name);
 // Does any part of it (a wildcard is many names)?

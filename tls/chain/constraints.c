@@ -98,6 +98,7 @@ static const char *judge_subject(struct judge *j, X509 *cert, bool has_san) {
 static const char *judge_name(struct judge *j, const GENERAL_NAME *name) {
     const STACK_OF(GENERAL_SUBTREE) *permitted = j->constraints->permittedSubtrees;
     const STACK_OF(GENERAL_SUBTREE) *excluded = j->constraints->excludedSubtrees;
+    const char *fault = constraint_find_fault(name);
     bool is_asked = false, is_inside = false;
     int permitted_count = sk_GENERAL_SUBTREE_num(permitted);
     int excluded_count = sk_GENERAL_SUBTREE_num(excluded);
@@ -107,13 +108,13 @@ static const char *judge_name(struct judge *j, const GENERAL_NAME *name) {
     for (int i = 0; i < excluded_count; i++) {
         const GENERAL_NAME *base = sk_GENERAL_SUBTREE_value(excluded, i)->base;
         if (base->type != name->type) continue;
-        if (!constraint_can_judge(name)) return "a name of it is constrained, but malformed";
+        if (fault) return fault;
         if (constraint_touches(base, name)) return "a name of it is excluded by an issuer";
     }
     for (int i = 0; i < permitted_count && !is_inside; i++) {
         const GENERAL_NAME *base = sk_GENERAL_SUBTREE_value(permitted, i)->base;
         if (base->type != name->type) continue;
-        if (!constraint_can_judge(name)) return "a name of it is constrained, but malformed";
+        if (fault) return fault;
         is_asked = true;
         is_inside = constraint_holds(base, name);
     }
