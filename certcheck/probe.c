@@ -78,7 +78,8 @@ static SSL *new_connection(const struct probe *p, struct link *l, const char *sn
     SSL *ssl = SSL_new(c);
     SSL_CTX_free(c); // the SSL has a reference
     CHECK(ssl && SSL_set_fd(ssl, l->fd) == 1);
-    bool has_name = sni && *sni && !address_parse_ip(slice_of(sni), 0, &unused);
+    // RFC 6066 section 3: no addresses.
+    bool has_name = sni && *sni && *sni != '[' && !address_parse_ip(slice_of(sni), 0, &unused);
     if (has_name) CHECK(SSL_set_tlsext_host_name(ssl, sni) == 1);
     SSL_set_connect_state(ssl);
     return ssl;

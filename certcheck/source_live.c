@@ -11,7 +11,6 @@
 #include "certcheck/target_parts.h"
 #include "core/check.h"
 #include "core/clock.h"
-#include "core/hostname.h"
 #include "tls/certificate.h"
 
 // Certificates of a server, as it sends them to each kind of client. A chain that came to several probes is one target.
@@ -64,7 +63,7 @@ static bool find_place(const struct targets *t, const char *word, struct place *
     if (p->port < 0) p->port = p->starttls ? starttls_port(p->starttls) : HTTPS_PORT;
     if (!protocol) p->starttls = starttls_of_port(p->port);
     const char *sni = t->conf->sni ? t->conf->sni : p->host;
-    if (*sni == '\0' || hostname_normalise(slice_of(sni), p->sni) > 0) return true;
+    if (*sni == '\0' || target_normalise_host(slice_of(sni), p->sni) > 0) return true;
     text_printf(why, "no host can have the name \"%.200s\" (--sni)", sni);
     return false;
 }
@@ -73,7 +72,7 @@ static bool choose_host(const char *word, struct place *p, struct text *why) {
     struct slice host;
     char name[HOSTNAME_MAX + 1];
     const char *fault = split(word, &host, &p->port);
-    if (!fault && hostname_normalise(host, name) == 0) fault = "no host can have this name";
+    if (!fault && target_normalise_host(host, name) == 0) fault = "no host can have this name";
     if (fault) {
         text_printf(why, "there is no such file, and as a server (host[:port]): %s", fault);
         return false;

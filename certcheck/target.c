@@ -3,14 +3,13 @@
 
 #include "certcheck/target_parts.h"
 
+#include <netinet/in.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "core/check.h"
-#include "core/hostname.h"
-#include "tls/chain/host.h"
 
 #define PROBLEMS_BYTES_MAX 16384
 #define DEFAULT_TIMEOUT_MS 10000
@@ -107,11 +106,18 @@ struct target *targets_add_new(struct targets *t, enum target_kind kind, const c
     return one;
 }
 
+size_t target_normalise_host(struct slice name, char out[HOSTNAME_MAX + 1]) {
+    char bracketed[INET6_ADDRSTRLEN + 3];
+    bool is_bare_v6 =
+        slice_find(name, ':') >= 0 && name.len < INET6_ADDRSTRLEN && name.at[0] != '[';
+    if (!is_bare_v6) return hostname_normalise(name, out);
+    snprintf(bracketed, sizeof bracketed, "[%.*s]", SLICE_ARGS(name));
+    return hostname_normalise(slice_of(bracketed), out);
+}
+
 void target_add_host(struct target *t, const char *name) {
     char host[HOSTNAME_MAX + 1];
-    if (host_is_address(name)) {
-        snprintf(host, sizeof host, "%s", name);
-    } else if (hostname_normalise(slice_of(name), host) == 0) {
+    if (target_normalise_host(slice_of(name), host) == 0) {
         text_printf(&t->problems, "%s: no host can have the name '%.200s'\n", t->name, name);
         return;
     }

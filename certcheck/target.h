@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/hostname.h"
 #include "core/text.h"
 
 // What rsp-certcheck looks at: certificates as one place has them, collected and not judged. A file is one target, a directory one for each
@@ -59,6 +60,9 @@ struct target_conf {
     bool fetches_issuers; // --aia
     bool fetches_from_private; // --aia-allow-private
 };
+
+// hostname_normalise() (core/hostname.h), which wants an IPv6 address in brackets, also for one without.
+size_t target_normalise_host(struct slice name, char out[HOSTNAME_MAX + 1]);
 
 #define TARGETS_MAX             65536
 #define TARGET_CERTIFICATES_MAX 20000 // of one

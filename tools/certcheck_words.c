@@ -10,8 +10,6 @@
 #include "certcheck/models.h"
 #include "certcheck/moment.h"
 #include "certcheck/starttls.h"
-#include "core/hostname.h"
-#include "tls/chain/host.h"
 #include "tls/tls.h"
 #include "tools/certcheck.h"
 #include "tools/number.h"
@@ -76,7 +74,7 @@ static bool take_starttls(struct certcheck_words *words, const char *value);
 static bool take_host(const char **host, const char *option, const char *value) {
     char normal[HOSTNAME_MAX + 1];
     *host = value;
-    if (value[0] == '\0' || hostname_normalise(slice_of(value), normal) > 0) return true;
+    if (value[0] == '\0' || target_normalise_host(slice_of(value), normal) > 0) return true;
     fprintf(stderr, "rsp-certcheck: %s: no host can have the name '%s'\n", option, value);
     return false;
 }
@@ -156,9 +154,7 @@ static bool may_take(int option, const char *value, bool *were_said) {
 
 static bool take(struct certcheck_words *words, int option, const char *value, int *status) {
     switch (option) {
-    case OPTION_HOST:
-        words->target.host = value;
-        return host_is_address(value) || take_host(&words->target.host, "--host", value);
+    case OPTION_HOST: return take_host(&words->target.host, "--host", value);
     case OPTION_CONFIG: words->config = value; return true;
     case OPTION_PASSWORD_FILE: words->password_file = value; return true;
     case OPTION_SNI: return take_host(&words->target.sni, "--sni", value);

@@ -226,6 +226,20 @@ class Live(unittest.TestCase):
         self.assertLessEqual({"CHAIN-ORDER", "CHAIN-ROOT-SENT"}, self.ids(self.look(port, "--starttls", "smtp")[""]))
         self.assertIn("CHAIN-INCOMPLETE", self.ids(self.look(self.postfix(self.ec), "--starttls", "smtp")[""]))
 
+    @unittest.skipUnless(os.path.exists("/proc/net/if_inet6"), "there is no IPv6 here")
+    def test_a_server_is_asked_by_its_ipv6_address(self):
+        leaf = self.middle.issue("b.example", names="IP:::1")
+        cert, key, port = write(self.path("6.pem"), leaf, self.middle), write(self.path("6.key"), leaf.key_pem()), free_port()
+        process = subprocess.Popen(["openssl", "s_server", "-accept", f"[::1]:{port}", "-cert", cert, "-key", key, "-cert_chain", cert],
+                                   stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(self.end, process)
+        judge = ["--json", "--anchors", self.root.cert_file, f"[::1]:{port}"]
+        wait_until(lambda: process.poll() is not None or certcheck(*judge).returncode != 3, 20, "s_server")
+        target = json.loads(certcheck(*judge, status=0).stdout)["targets"][0]
+        self.assertEqual(target["live"]["address"], f"[::1]:{port}")
+        self.assertNotIn("NAME-MISMATCH", self.ids(target))
+        self.assertIn("NAME-MISMATCH", self.ids(json.loads(certcheck("--host", "::2", *judge, status=2).stdout)["targets"][0]))
+
     def test_tls_from_the_first_byte_on_a_port_of_another_protocol_is_asked_for_with_none(self):
         cert, key = write(self.path("n.pem"), self.ec, self.middle), write(self.path("n.key"), self.ec.key_pem())
         address = "127.83.71.3"  # nobody else's port 2525

@@ -97,6 +97,13 @@ class Words(unittest.TestCase):
             self.is_misused(*self.judge, *words)
         self.is_misused("--verify", self.good, says="--verify needs --anchors")
 
+    def test_an_ipv6_address_is_a_host_with_and_without_brackets(self):
+        for host in ("::1", "[::1]", "2001:DB8:0::1"):
+            said = certcheck("--host", host, self.good)
+            self.assertEqual((said.returncode, said.stderr), (2, ""), host)
+            self.assertRegex(said.stdout, r"NAME-MISMATCH: .*\[(2001:db8)?::1\]")
+            self.assertIn("Connection refused", certcheck("--sni", host, "127.0.0.1:1").stderr)
+
     def test_days_that_were_not_said_contradict_nothing(self):
         for words in (["-w", "3"], ["-c", "30"], ["-w", "0"]):
             self.assertEqual(certcheck(*words, self.good).returncode, 0, words)

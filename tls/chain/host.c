@@ -32,11 +32,6 @@ bool host_is_named(const X509 *leaf, const char *host) {
     return is_found;
 }
 
-bool host_is_address(const char *host) {
-    unsigned char ip[16];
-    return address_of(host, ip) > 0;
-}
-
 bool host_is_dns_name(struct slice name) {
     if (slice_starts_with(name, SLICE("*."))) return host_is_plain_name(slice_skip(name, 2));
     return host_is_plain_name(name) && !is_address(name);

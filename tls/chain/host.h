@@ -14,9 +14,6 @@
 // label, stands for exactly one label, and two labels at least follow it.
 bool host_is_named(const X509 *leaf, const char *host);
 
-// An IPv4 address, or an IPv6 address with or without brackets.
-bool host_is_address(const char *host);
-
 // A dNSName as a certificate may have it: labels of letters, digits and hyphens (RFC 1034 section 3.5), perhaps "*." before
 // them, not an IP address.
 bool host_is_dns_name(struct slice name);
