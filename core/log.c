@@ -39,6 +39,8 @@ static struct {
     int fd; // -1: stderr
     enum log_level least;
     const char *role;
+    log_echo_fn *on_line;
+    void *echo_arg;
     struct repeat repeats[REPEATS_MAX];
 } log_state = {.fd = -1, .least = LOG_LEVEL_INFO, .role = "rsp"};
 
@@ -65,6 +67,11 @@ enum log_level log_level_named(const char *name) {
 
 bool log_has_level(enum log_level level) {
     return level >= log_state.least;
+}
+
+void log_set_echo(log_echo_fn *on_line, void *arg) {
+    log_state.on_line = on_line;
+    log_state.echo_arg = arg;
 }
 
 void log_set_role(const char *role) {
@@ -134,6 +141,7 @@ static void say(enum log_level level, unsigned left_out, const char *format, va_
     if ((size_t)n >= sizeof message) len += (size_t)sprintf(line + len, " [cut]");
     if (left_out > 0)
         len += (size_t)sprintf(line + len, " [%u like this left out before]", left_out);
+    if (log_state.on_line) log_state.on_line(log_state.echo_arg, line, len);
     line[len++] = '\n';
     write_line(line, len);
     errno = saved_errno;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 // The error log of the process: one line an event, with time, level, process role and pid. One of the
 // two globals of rsp (the other is the clock). Before log_set_fd() it writes to stderr.
@@ -22,6 +23,10 @@ void log_set_level(enum log_level least);
 enum log_level log_level_named(const char *name);
 bool log_has_level(enum log_level level); // would a line of it be written?
 void log_set_role(const char *role);      // "supervisor", "control", "worker 3"; kept by pointer
+
+// Each line that is written is told, too, without its newline; on_line must not log. NULL: nobody.
+typedef void log_echo_fn(void *arg, const char *line, size_t len);
+void log_set_echo(log_echo_fn *on_line, void *arg);
 
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));

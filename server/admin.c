@@ -253,6 +253,8 @@ static void ask_supervisor(struct admin *a, enum order_type what,
         say(r, 503, "too many wait for a reload already\n");
         return;
     }
+    char who[API_WHO_MAX];
+    log_audit("%s: %s", api_who(request, who), what == ORDER_RELOAD ? "reload" : "confirm");
     if (++a->last_request == 0) a->last_request = 1;
     struct order order = {.number = a->last_request, .value = trial_ms};
     if (!a->conf.ask(a->conf.arg, what, order, (struct slice){0})) {

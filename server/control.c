@@ -204,6 +204,7 @@ static void on_switch(void *arg, struct generation *g) {
     c->next_state_fd = -1;
     forget_next_state(c);
     if (!c->has_switched) state_load(c->state, &problems);
+    if (c->has_switched) log_info("generation %u is in use", g->number);
     c->has_switched = true;
     pools_merge(c->pools, g->config, &problems);
     for (struct slice rest = text_slice(&problems); rest.len > 0;) {

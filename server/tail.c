@@ -10,6 +10,7 @@
 #include "core/arena.h"
 #include "core/check.h"
 #include "core/clock.h"
+#include "core/log.h"
 #include "server/api.h"
 #include "server/tail_filter.h"
 
@@ -27,6 +28,7 @@ enum {
 struct line {
     uint64_t number;
     char *text;
+    bool is_event; // of control's log; else of the access log
 };
 
 // Somebody who waits for lines.
@@ -60,7 +62,9 @@ static void begin(struct tail *t);
 static void end(struct tail *t);
 static void look(void *arg);
 static void read_ring(struct tail *t, unsigned row);
-static void keep(struct tail *t, struct slice text);
+static void keep(struct tail *t, struct slice text, bool is_event);
+static void keep_event(void *tail, const char *line, size_t len);
+static bool is_wanted(const struct reader *reader, const struct line *line);
 static void show_kept(struct tail *t, struct reader *reader);
 static bool is_served(const struct reader *reader);
 static void give(struct reader *reader);
@@ -104,9 +108,10 @@ void tail_answer(struct tail *t, const struct local_request *request, struct loc
     if (!tail_filter_read(arena_copy(reader->arena, request->query), reader->arena,
                           &reader->filter)) {
         give_place(reader);
-        api_refuse_plainly(r, 400,
-                           "the query may have after=NUMBER, status=404 or 5xx, and host=, site=, "
-                           "pool=, backend=, reason= or id= with a value");
+        api_refuse_plainly(
+            r, 400,
+            "the query may have after=NUMBER, events, status=404 or 5xx, and host=, site=, "
+            "pool=, backend=, reason= or id= with a value");
         return;
     }
     begin(t);
@@ -140,11 +145,13 @@ static void begin(struct tail *t) {
     t->asked_ms = clock_ms();
     if (t->is_reading) return;
     t->is_reading = true;
+    log_set_echo(keep_event, t);
     look(t);
 }
 
 // Rows that nobody has had yet are not touched: their memory costs nothing until then.
 static void end(struct tail *t) {
+    log_set_echo(NULL, NULL);
     for (unsigned row = ROW_FIRST_WORKER; row < ROW_COUNT; row++)
         if (scoreboard_row(t->board, row)->started_at)
             ring_want(scoreboard_ring(t->board, row), false);
@@ -180,10 +187,15 @@ static void read_ring(struct tail *t, unsigned row) {
     text_clear(&t->input);
     uint64_t dropped = ring_read(ring, &t->input, &t->dropped[row]);
     if (!is_new) t->last += dropped;
-    for (struct slice rest = text_slice(&t->input); rest.len > 0;) keep(t, slice_cut(&rest, '\n'));
+    for (struct slice rest = text_slice(&t->input); rest.len > 0;)
+        keep(t, slice_cut(&rest, '\n'), false);
 }
 
-static void keep(struct tail *t, struct slice text) {
+static void keep_event(void *tail, const char *line, size_t len) {
+    keep(tail, (struct slice){line, len}, true);
+}
+
+static void keep(struct tail *t, struct slice text, bool is_event) {
     if (t->count == KEPT_MAX) {
         free(t->kept[t->first].text);
         t->first = (t->first + 1) % KEPT_MAX;
@@ -191,7 +203,7 @@ static void keep(struct tail *t, struct slice text) {
     }
     char *copy = strndup(text.at, text.len);
     CHECK(copy);
-    t->kept[(t->first + t->count++) % KEPT_MAX] = (struct line){++t->last, copy};
+    t->kept[(t->first + t->count++) % KEPT_MAX] = (struct line){++t->last, copy, is_event};
 }
 
 // --- to the readers ---
@@ -202,11 +214,16 @@ static void show_kept(struct tail *t, struct reader *reader) {
         if (line->number <= reader->next) continue;
         reader->next = line->number;
         reader->looked++;
-        if (!tail_filter_fits(&reader->filter, slice_of(line->text))) continue;
+        if (!is_wanted(reader, line)) continue;
         if (reader->count++ > 0) text_add(&reader->lines, SLICE(",\n"));
         text_add_json(&reader->lines, slice_of(line->text));
     }
     if (reader->count < ANSWER_LINES_MAX) reader->next = t->last;
+}
+
+static bool is_wanted(const struct reader *reader, const struct line *line) {
+    if (line->is_event) return reader->filter.has_events;
+    return tail_filter_fits(&reader->filter, slice_of(line->text));
 }
 
 static bool is_served(const struct reader *reader) {

@@ -17,5 +17,6 @@ void tail_free(struct tail *t); // when nobody can be waiting any more
 
 // GET /v1/tail: {"next", "dropped", "lines"}. Without ?after=NEXT at once, to begin with; with it as soon as there is a line that
 // fits, or after two seconds without. Lines have numbers, also those that were dropped. *cancel is set when it waits.
+// With &events also what control writes to the error log (edits, health, names, the cluster, reloads), whatever else is filtered.
 void tail_answer(struct tail *t, const struct local_request *request, struct local_reply *r,
                  void (**cancel)(void *reply_arg), void **cancel_arg);

@@ -23,6 +23,9 @@ bool tail_filter_read(struct slice query, struct arena *a, struct tail_filter *o
         struct slice value = slice_cut(&query, '&');
         if (value.len == 0) continue;
         struct slice name = slice_cut(&value, '=');
+        bool is_events = !value.at && slice_equals(name, SLICE("events"));
+        out->has_events |= is_events;
+        if (is_events) continue;
         if (!value.at || !path_decode(a, value, &value)) return false;
         if (!read_one(name, value, out)) return false;
     }

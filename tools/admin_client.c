@@ -17,7 +17,7 @@ enum { ARENA_FIRST = 16 << 10, ARENA_MAX = 1 << 20, INPUT_BYTES = 64 << 10 };
 static int open_socket(const char *path, struct text *why);
 static bool send_request(int fd, const struct admin_question *q, struct arena *a);
 static bool send_all(int fd, const char *at, size_t len);
-static int read_answer(int fd, enum method method, struct arena *a, struct text *body);
+static int read_answer(int fd, const struct admin_question *q, struct arena *a, struct text *body);
 static bool feed(struct parser *p, struct slice in, struct text *body);
 
 int admin_ask(const struct admin_question *q, struct text *body) {
@@ -27,7 +27,7 @@ int admin_ask(const struct admin_question *q, struct text *body) {
     int status = 0;
     // what was refused before it was whole has an answer all the same
     if (send_request(fd, q, a) || errno == EPIPE)
-        status = read_answer(fd, method_of(slice_of(q->method)), a, body);
+        status = read_answer(fd, q, a, body);
     else
         text_printf(body, "%s: %s", q->socket, strerror(errno));
     arena_free(a);
@@ -78,7 +78,8 @@ static bool send_all(int fd, const char *at, size_t len) {
 }
 
 // Waits as long as it takes: a reload may.
-static int read_answer(int fd, enum method method, struct arena *a, struct text *body) {
+static int read_answer(int fd, const struct admin_question *q, struct arena *a, struct text *body) {
+    enum method method = method_of(slice_of(q->method));
     struct response_head head = {0};
     struct parser *p = parser_new();
     parser_begin_response(p, &head, method, a, &RESPONSE_LIMITS);
@@ -95,6 +96,7 @@ static int read_answer(int fd, enum method method, struct arena *a, struct text 
     if (is_whole) return head.status;
     text_clear(body);
     text_add(body, SLICE("the connection ended before the answer was complete"));
+    if (method != METHOD_GET) text_add(body, SLICE("; what was asked may have been done"));
     return 0;
 }
 

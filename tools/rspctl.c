@@ -34,8 +34,10 @@ static const char HELP[] =
     "                               what is running, the oldest first\n"
     "  rspctl kill ID               ends a request\n"
     "  rspctl top [ROUNDS]          rates, pools and the oldest requests, every second\n"
-    "  rspctl tail [NAME=VALUE...]  the access log as it goes on, of this host=, site=, pool=,\n"
-    "                               backend=, reason=, id= or status= (404, 5xx) only\n"
+    "  rspctl tail [events] [NAME=VALUE...]\n"
+    "                               the access log as it goes on, of this host=, site=, pool=,\n"
+    "                               backend=, reason=, id= or status= (404, 5xx) only; events:\n"
+    "                               also edits, health of members, reloads\n"
     "  rspctl explain [--from IP] [METHOD] URL\n"
     "                               says what would happen to a request, and why\n"
     "  rspctl reload [--confirm 60s]\n"
@@ -213,7 +215,7 @@ static int ask_supervisor(const struct call *c, const char *path) {
 
 static void say_lines(const json_t *lines, FILE *out) {
     for (size_t i = 0; i < json_array_size(lines); i++)
-        fprintf(out, "%s\n", json_string_value(json_array_get(lines, i)));
+        fprintf(out, "%s\n", ctl_text(json_array_get(lines, i)));
 }
 
 static int run_status(const struct call *c) {
@@ -253,7 +255,7 @@ static int run_explain(const struct call *c) {
     if (answer && c->as_json)
         ctl_print_json(answer);
     else if (answer)
-        fputs(json_string_value(json_object_get(answer, "text")), stdout);
+        fputs(ctl_text_of(answer, "text"), stdout);
     json_decref(answer);
     return status == CTL_FAILED ? CTL_USAGE : status;
 }

@@ -51,6 +51,9 @@ char *ctl_path(const char *pool, const char *rest);
 // Adds a segment, percent-encoded.
 void ctl_add_segment(struct text *path, const char *segment);
 void ctl_add_encoded(struct text *path, const char *text); // the same without its slash
+// What is no text, or is not there (another version answers), is an empty one.
+const char *ctl_text(const json_t *value);
+const char *ctl_text_of(const json_t *object, const char *key);
 void ctl_print_json(const json_t *value);
 // Prints a page that is a text, or what `to_json` makes of it (NULL: as it is).
 int ctl_show_page(const struct call *c, const char *path, json_t *(*to_json)(const char *text));

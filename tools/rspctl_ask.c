@@ -104,6 +104,14 @@ int ctl_show_page(const struct call *c, const char *path, json_t *(*to_json)(con
     return status;
 }
 
+const char *ctl_text(const json_t *value) {
+    return json_is_string(value) ? json_string_value(value) : "";
+}
+
+const char *ctl_text_of(const json_t *object, const char *key) {
+    return ctl_text(json_object_get(object, key));
+}
+
 void ctl_print_json(const json_t *value) {
     json_dumpf(value, stdout, JSON_INDENT(1));
     putchar('\n');

@@ -170,7 +170,9 @@ static int wait_for(const struct call *c, const char *pool, const json_t *addres
         json_decref(now);
         if (left == 0 || status != CTL_GOOD) break;
         if (clock_read_us() / 1000 > end) {
-            fprintf(stderr, "rspctl: %lld requests are still in flight\n", left);
+            fprintf(stderr,
+                    "rspctl: %lld requests are still in flight; no new ones are sent there\n",
+                    left);
             status = CTL_FAILED;
         }
         if (pause_ms > POLL_MOST_MS) pause_ms = POLL_MOST_MS;

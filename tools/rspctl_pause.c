@@ -58,7 +58,7 @@ static void show(const json_t *answer) {
     const json_t *pauses = json_object_get(answer, "pauses");
     for (size_t i = 0; i < json_array_size(pauses); i++) {
         const json_t *pause = json_array_get(pauses, i);
-        printf("%-40s %6.1f s more\n", json_string_value(json_object_get(pause, "key")),
+        printf("%-40s %6.1f s more\n", ctl_text_of(pause, "key"),
                json_real_value(json_object_get(pause, "seconds")));
     }
 }

@@ -24,7 +24,6 @@ static bool differs(const json_t *m);
 static void show_difference(const json_t *m);
 static json_t *json_of_lua(const char *text);
 static int width_of(const json_t *members);
-static const char *text_of(const json_t *object, const char *key);
 static bool is_text(const json_t *object, const char *key, const char *wanted);
 static long long number_of(const json_t *object, const char *key);
 static const char *age_of(long long since, char buf[AGE_MAX]);
@@ -49,7 +48,7 @@ static int for_each_pool(const struct call *c, each_pool_fn *each, void *arg) {
         json_t *page = ctl_ask(c, "GET", path, NULL, &status);
         const json_t *next = json_object_get(page, "next"), *pools = json_object_get(page, "pools");
         for (size_t i = 0; i < json_array_size(pools); i++) each(c, json_array_get(pools, i), arg);
-        after = next ? json_integer_value(next) : -1;
+        after = json_integer_value(next) > after ? json_integer_value(next) : -1;
         json_decref(page);
     }
     return status;
@@ -61,9 +60,9 @@ static void show_summary(const struct call *c, const json_t *pool, void *arg) {
         return;
     }
     bool is_live = json_is_true(json_object_get(pool, "live"));
-    printf("%-24s %-12s %-5s %8lld %8lld %10lld\n", text_of(pool, "name"), text_of(pool, "balance"),
-           is_live ? "yes" : "no", number_of(pool, "count"), number_of(pool, "able"),
-           number_of(pool, "in_flight"));
+    printf("%-24s %-12s %-5s %8lld %8lld %10lld\n", ctl_text_of(pool, "name"),
+           ctl_text_of(pool, "balance"), is_live ? "yes" : "no", number_of(pool, "count"),
+           number_of(pool, "able"), number_of(pool, "in_flight"));
 }
 
 int run_pool(const struct call *c) {
@@ -98,7 +97,7 @@ static void show_members(const json_t *pool) {
 static int width_of(const json_t *members) {
     size_t width = strlen("MEMBER");
     for (size_t i = 0; i < json_array_size(members); i++) {
-        size_t len = strlen(text_of(json_array_get(members, i), "address"));
+        size_t len = strlen(ctl_text_of(json_array_get(members, i), "address"));
         if (len > width) width = len;
     }
     return (int)width;
@@ -112,14 +111,14 @@ static void show_member(const json_t *m, int width) {
         snprintf(weights, sizeof weights, "%lld/%lld", weight, number_of(file, "weight"));
     else
         snprintf(weights, sizeof weights, "%lld/-", weight);
-    printf("%-*s %-6s %-8s %-8s %-8s %-11s %10lld", width, text_of(m, "address"),
-           text_of(m, "origin"), text_of(m, "wish"), text_of(m, "health"),
+    printf("%-*s %-6s %-8s %-8s %-8s %-11s %10lld", width, ctl_text_of(m, "address"),
+           ctl_text_of(m, "origin"), ctl_text_of(m, "wish"), ctl_text_of(m, "health"),
            age_of(number_of(m, "since"), age), weights, number_of(m, "in_flight"));
     if (tier > 0) printf(tier == 1 ? "  backup" : "  priority=%lld", tier);
     if (number_of(m, "max_connections") > 0)
         printf("  max_connections=%lld", number_of(m, "max_connections"));
     putchar('\n');
-    if (json_is_string(json_object_get(m, "reason"))) printf("  %s\n", text_of(m, "reason"));
+    if (json_is_string(json_object_get(m, "reason"))) printf("  %s\n", ctl_text_of(m, "reason"));
 }
 
 // --- live against file ---
@@ -142,7 +141,7 @@ int run_diff(const struct call *c) {
 static void show_differences(const struct call *c, const json_t *pool, void *arg) {
     struct differing *d = arg;
     if (d->status != CTL_GOOD) return;
-    char *path = ctl_path(text_of(pool, "name"), "");
+    char *path = ctl_path(ctl_text_of(pool, "name"), "");
     json_t *whole = ctl_ask(c, "GET", path, NULL, &d->status);
     const json_t *members = json_object_get(whole, "members");
     for (size_t i = 0; i < json_array_size(members); i++) {
@@ -172,9 +171,9 @@ static void show_difference(const json_t *m) {
     const char *key;
     json_t *value, *file = json_object_get(m, "file");
     char sign = is_text(m, "origin", "api") ? '+' : is_text(m, "wish", "removed") ? '-' : '~';
-    printf("%s: %c %s", text_of(m, "pool"), sign, text_of(m, "address"));
+    printf("%s: %c %s", ctl_text_of(m, "pool"), sign, ctl_text_of(m, "address"));
     if (sign == '+') printf(" weight=%lld", number_of(m, "weight"));
-    if (sign != '-' && !is_text(m, "wish", "ready")) printf(" %s", text_of(m, "wish"));
+    if (sign != '-' && !is_text(m, "wish", "ready")) printf(" %s", ctl_text_of(m, "wish"));
     if (sign == '~') json_object_foreach(file, key, value) {
             long long from = json_integer_value(value), to = number_of(m, key);
             if (from != to) printf(" %s %lld -> %lld", key, from, to);
@@ -192,13 +191,8 @@ static json_t *json_of_lua(const char *text) {
 
 // --- values ---
 
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 static bool is_text(const json_t *object, const char *key, const char *wanted) {
-    return strcmp(text_of(object, key), wanted) == 0;
+    return strcmp(ctl_text_of(object, key), wanted) == 0;
 }
 
 static long long number_of(const json_t *object, const char *key) {

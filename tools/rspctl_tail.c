@@ -35,10 +35,14 @@ int run_tail(const struct call *c) {
     return status;
 }
 
-// The words are NAME=VALUE, as they stand in the lines.
+// The words are NAME=VALUE, as they stand in the lines, and "events".
 static bool make_query(const struct call *c, struct text *path) {
     text_add(path, SLICE("/v1/tail?"));
     for (int i = 0; i < c->argc; i++) {
+        if (strcmp(c->argv[i], "events") == 0) {
+            text_add(path, i > 0 ? SLICE("&events") : SLICE("events"));
+            continue;
+        }
         const char *value = strchr(c->argv[i], '=');
         if (!value || strcspn(c->argv[i], "&#? ") < (size_t)(value - c->argv[i])) return false;
         if (i > 0) text_add_char(path, '&');
@@ -57,7 +61,7 @@ static bool show_lines(const struct call *c, const json_t *answer) {
         if (c->as_json)
             json_dumpf(line, stdout, JSON_ENCODE_ANY);
         else
-            fputs(json_string_value(line), stdout);
+            fputs(ctl_text(line), stdout);
         putchar('\n');
     }
     if (dropped > 0)

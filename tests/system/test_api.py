@@ -3,12 +3,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The admin API as HTTP: methods and what Allow says, content of the wrong type at every place, and clients that take all connections."""
 
+import contextlib
 import copy
 import json
+import os
+import shutil
 import socket
+import subprocess
+import tempfile
+import threading
 
 from admin import Admin, member_path, rspctl
-from harness import SystemTest, free_port, main, wait_until
+from harness import SystemTest, free_port, main, program, wait_until
 from wire import Client, request
 
 ROUTES = 'pool "apps" { "a:1", "b:1", live = true, balance = "hash", key = "{host}" }\nsite "*" { to = pool "apps" }'
@@ -133,6 +139,53 @@ class Api(SystemTest):
         self.assertEqual((code, errors), (0, ""), out)
         self.assertIn("c:1", self.admin.members("apps"))
         wait_until(lambda: "is closed for the next" in self.one.errors(), what="the word about it")
+
+
+class Answers(SystemTest):
+    """rspctl and an rsp of another version, or one that dies in the middle of an answer."""
+
+    VERBS = (("pools",), ("pool", "apps"), ("pool", "apps", "add", "a:1"), ("pool", "apps", "drain", "a:1", "--wait", "--timeout", "1s"), ("pool", "apps", "pauses"),
+             ("pool", "apps", "pause", "k"), ("diff",), ("save",), ("requests",), ("kill", "1"), ("top", "1"), ("explain", "http://a.example/"),
+             ("reload",), ("metrics",))
+    BODIES = (b"", b"{}", b"[]", b"{", b'{"pools": [{}, 3], "next": 5}', b'{"members": [{"address": 3, "file": 4}, null]}',
+              b'{"text": 3, "lua": [], "exit": "0", "errors": [1, null], "problems": {}}', b'{"requests": [1, {"id": {}}], "workers": "x", "counters": []}',
+              b'{"pauses": [1, {"key": 1, "seconds": "x"}], "new": {"field": [1]}}', b"\xff\xfe", b"a 1\nb\n# c\n\n d e\n")
+
+    def serve(self, answer):
+        """A socket on which each request is answered so."""
+        folder = tempfile.mkdtemp(prefix="rsp-test-")
+        self.addCleanup(shutil.rmtree, folder)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(os.path.join(folder, "admin.sock"))
+        listener.listen()
+        self.addCleanup(listener.close)
+
+        def run():
+            with contextlib.suppress(OSError):
+                while True:
+                    with listener.accept()[0] as connection:
+                        connection.recv(65536)
+                        connection.sendall(answer())
+        threading.Thread(target=run, daemon=True).start()
+        return listener.getsockname()
+
+    def ctl(self, path, *words):
+        return subprocess.run([program("rspctl"), "-s", path, *words], capture_output=True, timeout=30, check=False)
+
+    def test_whatever_is_answered_rspctl_ends_with_a_status_of_its_own(self):
+        body = [b""]
+        path = self.serve(lambda: b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body[0]), body[0]))
+        for number, words in enumerate(self.VERBS):
+            for turn, body[0] in enumerate(self.BODIES[number % 2::2]):
+                done = self.ctl(path, *words, *(("--json",) if turn % 3 == 2 else ()))
+                self.assertIn(done.returncode, (0, 1, 2, 3, 69), (words, body[0], done.stderr[-2000:]))
+                self.assertNotIn(b"Sanitizer", done.stderr)
+
+    def test_an_answer_that_breaks_off_leaves_open_what_was_done(self):
+        path = self.serve(lambda: b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+        for words, is_open in ((("pools",), False), (("pool", "apps", "add", "a:1"), True), (("reload",), True)):
+            done = self.ctl(path, *words)
+            self.assertEqual((done.returncode, b"may have been done" in done.stderr), (69, is_open), done.stderr)
 
 
 if __name__ == "__main__":

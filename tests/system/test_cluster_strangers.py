@@ -19,7 +19,7 @@ STRANGE = {
     "a member twice": pool(MEMBER + MEMBER), "too deep": b"*1\r\n" * 20 + b":1\r\n", "endless": b"*1000000000\r\n", "wide": b"*200000\r\n" * 9,
     "negative": b"$-7\r\n", "no length": b"*x\r\n",
 }
-LISTS = {name: STRANGE[name] for name in ("http", "an integer", "a null", "arrays", "half a pair", "endless")}
+SOME = {name: STRANGE[name] for name in ("http", "an integer", "a null", "arrays", "half a pair", "endless")}
 
 
 class Strangers(SystemTest):
@@ -65,11 +65,11 @@ class Strangers(SystemTest):
         self.assertIn("it is no Redis server", self.one.errors())
 
     def test_what_is_no_answer_to_writing_a_pool_is_not_believed(self):
-        self.lie(b"WRITE", STRANGE)
+        self.lie(b"WRITE", SOME)
         self.assertIn("it is no Redis server", self.one.errors())
 
     def test_what_is_no_list_of_hipache_is_not_believed(self):
-        self.lie(b"LRANGE", LISTS, settings='hipache = "a.example"')
+        self.lie(b"LRANGE", SOME, settings='hipache = "a.example"')
         self.assertEqual(list(self.admin.members("apps")), [ONE])
 
     def test_a_server_where_others_are_always_quicker_is_not_asked_in_a_storm(self):

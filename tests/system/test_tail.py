@@ -51,6 +51,23 @@ class Tail(SystemTest):
         logged = rsp.wait_for_lines(len(lines))
         self.assertLessEqual({line.strip() for line in lines}, {line.strip() for line in logged})
 
+    def test_events_are_shown_to_who_asks_for_them(self):
+        rsp = self.rsp('pool "apps" { "127.0.0.1:1", live = true }\n' + SITES)
+        _, lines = self.tail(rsp, "host=a.example")
+        _, events = self.tail(rsp, "events", "host=a.example")
+        self.wait_for_host(rsp, lines, "a.example")
+        self.wait_for_host(rsp, events, "a.example")
+        self.assertEqual(rspctl(rsp, "pool", "apps", "drain", "127.0.0.1:1")[0], 0)
+        self.assertEqual(rspctl(rsp, "reload")[0], 0)
+        for what in ('pool "apps": 127.0.0.1:1: ready -> drain', "audit .*: reload$", "generation 2 is in use$"):
+            wait_until(lambda what=what: any(re.search(what, line) for line in events), 10, what)
+        get(rsp.http, host="b.example")
+        get(rsp.http, "/last", host="a.example")
+        for shown in (lines, events):
+            wait_until(lambda shown=shown: any("/last" in line for line in shown), 10, "the last line")
+            self.assertFalse([line for line in shown if "host=b.example" in line])
+        self.assertFalse([line for line in lines if "audit" in line or "generation" in line])
+
     def test_a_filter_shows_its_own_lines_only_also_with_the_log_off(self):
         rsp = self.rsp(SITES.replace("a.example", "c.example"), access=False)
         _, lines = self.tail(rsp, "status=5xx", "host=B.example")
