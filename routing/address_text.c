@@ -3,8 +3,10 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "core/check.h"
 #include "routing/address_text.h"
 
 // How addresses are written in a route file.
@@ -29,26 +31,52 @@ bool listen_address_parse(struct slice text, struct address *out) {
 bool member_parse(struct arena *a, struct slice text, struct endpoint *out, bool *is_tls,
                   struct text *why) {
     int port = 0;
-    struct slice address = without_scheme(text, is_tls, &port);
-    out->text = arena_string(a, address);
-    if (address_parse(address, &out->address)) {
-        out->port = address_port(&out->address);
-        if (out->port > 0 || slice_starts_with(address, SLICE("unix:"))) return true;
+    struct slice host, address = without_scheme(text, is_tls, &port);
+    if (slice_starts_with(address, SLICE("unix:")) && address_parse(address, &out->address)) {
+        out->text = arena_string(a, address);
+        return true;
     }
-    struct slice host;
     bool port_is_good = split_port(address, &host, &port);
     bool is_bracketed = host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']';
     struct slice ip = is_bracketed ? (struct slice){host.at + 1, host.len - 2} : host;
     bool is_v6 = slice_find(ip, ':') >= 0;
     out->port = port;
-    if (port_is_good && is_v6 == is_bracketed && address_parse_ip(ip, port, &out->address))
+    if (port_is_good && is_v6 == is_bracketed && address_parse_ip(ip, port, &out->address)) {
+        char plain[ADDRESS_TEXT_MAX];
+        out->text = arena_string(a, slice_of(address_format(&out->address, plain)));
+        CHECK(address_parse(slice_of(out->text), &out->address)); // IPv4 in IPv6 is IPv4 now
         return true;
+    }
+    if (host.len > 1 && host.at[host.len - 1] == '.') host.len--;
     if (!is_host_name(host) || !port_is_good) {
         say_no_address(text, why);
         return false;
     }
     out->host = arena_string(a, host);
+    for (char *c = out->host; *c; c++) *c = (char)tolower((unsigned char)*c);
+    out->text = (char *)arena_printf(a, "%s:%d", out->host, port).at;
     return true;
+}
+
+bool member_spell(struct slice text, char out[MEMBER_TEXT_MAX], struct text *why) {
+    struct arena *a = arena_new(512, 8192);
+    struct endpoint endpoint = {0};
+    bool is_tls;
+    bool is_good = text.len < MEMBER_TEXT_MAX && !memchr(text.at, 0, text.len);
+    if (!is_good)
+        text_printf(why, "an address has 1 to %d bytes, none of them 0", MEMBER_TEXT_MAX - 1);
+    is_good = is_good && member_parse(a, text, &endpoint, &is_tls, why);
+    if (is_good) snprintf(out, MEMBER_TEXT_MAX, "%s%s", is_tls ? "https://" : "", endpoint.text);
+    arena_free(a);
+    return is_good;
+}
+
+bool member_is_spelled(struct slice text, struct text *why) {
+    char spelled[MEMBER_TEXT_MAX];
+    if (!member_spell(text, spelled, why)) return false;
+    if (slice_equals(text, slice_of(spelled))) return true;
+    text_printf(why, "\"%.*s\" is written \"%s\"", SLICE_ARGS(text), spelled);
+    return false;
 }
 
 // *port: that of the scheme, if there is one.

@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "core/check.h"
 #include "core/hostname.h"
 #include "routing/address_text.h"
 #include "routing/balance.h"
@@ -305,21 +306,19 @@ static bool add_member(struct loader *l, const struct conf_spot *at, struct pool
                        struct slice text, const struct member_conf *conf) {
     struct member_conf *m = &p->configured[p->configured_count];
     struct endpoint endpoint = {0};
+    char spelled[MEMBER_TEXT_MAX];
     struct text why;
     *m = *conf;
-    m->text = arena_string(l->arena, text);
     text_init(&why, 1024);
-    bool is_good = member_parse(l->arena, text, &endpoint, &m->is_tls, &why);
+    bool is_good = member_spell(text, spelled, &why);
+    if (is_good) m->text = arena_string(l->arena, slice_of(spelled));
+    if (is_good) CHECK(member_parse(l->arena, slice_of(m->text), &endpoint, &m->is_tls, &why));
     bool is_each = is_good && m->resolve == RESOLVE_EACH;
     if (is_each && !endpoint.host)
         text_printf(&why, "\"%s\" is no name: resolve = \"each\" is for names", m->text);
     else if (is_each && m->is_tls && !p->backend.tls_name)
         text_printf(&why, "TLS could not verify addresses: write tls = { name = ... } in the pool");
     is_good = is_good && why.len == 0;
-    if (is_good && text.len >= TABLE_TEXT_MAX) {
-        text_printf(&why, "the address is longer than %d bytes", TABLE_TEXT_MAX - 1);
-        is_good = false;
-    }
     if (is_good && is_member(p, m->text)) {
         text_printf(&why, "\"%s\" is a member already", m->text);
         is_good = false;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "core/slice.h"
+#include "routing/address_text.h"
 
 // The backend table: who the members of each pool are and what state they are in, in memory that all processes share. It has one
 // writer (table_write.h) and any number of readers.
@@ -19,7 +20,7 @@
 
 #define TABLE_SLOTS_MAX (1u << 17) // members of all pools
 #define TABLE_POOLS_MAX (1u << 17)
-#define TABLE_TEXT_MAX  272 // of a member's address, with its NUL
+#define TABLE_TEXT_MAX  MEMBER_TEXT_MAX
 #define TABLE_LIST_MAX  16384
 // What a route file may have of pools, and of members in all of them: the rest is for edits and for what is on its way out.
 #define TABLE_FILE_MAX 100000

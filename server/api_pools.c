@@ -91,6 +91,11 @@ void api_show_member(struct api_call *c) {
 const struct table_entry *api_find(struct api_call *c, const struct table_entry *entries,
                                    size_t count, struct slice address) {
     const struct table *t = scoreboard_table(c->conf->board);
+    char spelled[MEMBER_TEXT_MAX];
+    struct text unused;
+    text_init(&unused, 1024);
+    if (member_spell(address, spelled, &unused)) address = slice_of(spelled);
+    text_fini(&unused);
     for (size_t i = 0; i < count; i++)
         if (slice_equals(slice_of(table_text(t, entries[i].slot)), address)) return &entries[i];
     return NULL;

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/arena.h"
 #include "core/check.h"
 #include "core/log.h"
 #include "routing/address_text.h"
@@ -32,15 +31,16 @@ struct editing {
     const struct pool_edit *edit;
     struct edit_report *report;
     struct table_pool *shared;
-    struct named *names; // by address
-    size_t first_added;  // in the new list: those from here on are not in the old one
+    struct named *names;                // by address
+    char (*addresses)[MEMBER_TEXT_MAX]; // of the changes, in one spelling
+    size_t first_added; // in the new list: those from here on are not in the old one
     size_t slots_taken;
 };
 
 static enum edit_result run(struct editing *e);
 static enum edit_result name_changes(struct editing *e);
 static int by_address(const void *a, const void *b);
-static enum edit_result check_address(struct editing *e, size_t i);
+static enum edit_result spell_address(struct editing *e, size_t i);
 static enum edit_result change_members(struct editing *e);
 static enum edit_result change_member(struct editing *e, size_t i, struct table_entry *entry,
                                       bool *stays);
@@ -73,10 +73,12 @@ enum edit_result pools_edit(struct pools *p, const struct pool *pool, const stru
     struct editing e = {.pools = p, .pool = pool, .edit = edit, .report = report};
     *report = (struct edit_report){.at = NO_CHANGE, .why = report->why};
     e.names = calloc(edit->count + 1, sizeof *e.names);
-    CHECK(e.names);
+    e.addresses = calloc(edit->count + 1, sizeof *e.addresses);
+    CHECK(e.names && e.addresses);
     enum edit_result result = run(&e);
     if (result != EDIT_DONE) return_slots(&e);
     free(e.names);
+    free(e.addresses);
     return result;
 }
 
@@ -113,9 +115,9 @@ bool pools_list(struct pools *p, const struct pool *pool, const struct table_ent
 static enum edit_result name_changes(struct editing *e) {
     size_t count = e->edit->count;
     for (size_t i = 0; i < count; i++) {
-        e->names[i] = (struct named){e->edit->changes[i].address, i, false};
-        enum edit_result result = check_address(e, i);
+        enum edit_result result = spell_address(e, i);
         if (result != EDIT_DONE) return result;
+        e->names[i] = (struct named){slice_of(e->addresses[i]), i, false};
     }
     qsort(e->names, count, sizeof *e->names, by_address);
     for (size_t i = 1; i < count; i++) {
@@ -134,21 +136,13 @@ static int by_address(const void *a, const void *b) {
     return order ? order : (x.len > y.len) - (x.len < y.len);
 }
 
-static enum edit_result check_address(struct editing *e, size_t i) {
-    struct slice address = e->edit->changes[i].address;
-    struct arena *a = arena_new(512, 8192);
-    struct endpoint endpoint;
+static enum edit_result spell_address(struct editing *e, size_t i) {
     struct text why;
-    bool is_tls;
     text_init(&why, LINE_MAX_BYTES);
-    bool is_good = address.len < TABLE_TEXT_MAX && !memchr(address.at, 0, address.len) &&
-                   member_parse(a, address, &endpoint, &is_tls, &why);
-    enum edit_result result = EDIT_DONE;
-    if (!is_good)
-        result = refuse(e, EDIT_BAD, i, "address", "%s",
-                        why.len ? text_string(&why) : "the address is too long, or none");
+    bool is_good = member_spell(e->edit->changes[i].address, e->addresses[i], &why);
+    enum edit_result result =
+        is_good ? EDIT_DONE : refuse(e, EDIT_BAD, i, "address", "%s", text_string(&why));
     text_fini(&why);
-    arena_free(a);
     return result;
 }
 
@@ -217,7 +211,7 @@ static bool remove_member(struct table_entry *entry) {
 
 static enum edit_result add_members(struct editing *e) {
     for (size_t i = 0; i < e->edit->count; i++) { // in the order in which they were named
-        struct named *n = bsearch(&(struct named){.address = e->edit->changes[i].address}, e->names,
+        struct named *n = bsearch(&(struct named){.address = slice_of(e->addresses[i])}, e->names,
                                   e->edit->count, sizeof *e->names, by_address);
         enum edit_result result = n->is_used ? EDIT_DONE : add_member(e, i);
         if (result != EDIT_DONE) return result;
@@ -237,7 +231,7 @@ static enum edit_result add_member(struct editing *e, size_t i) {
                       "members of this pool are the route file's, for it has no live = true");
     if (new->count == TABLE_LIST_MAX)
         return refuse(e, EDIT_FULL, i, NULL, "a pool has at most %d members", TABLE_LIST_MAX);
-    if (!table_take_slot(e->pools->writer, c->address, &entry.slot))
+    if (!table_take_slot(e->pools->writer, slice_of(e->addresses[i]), &entry.slot))
         return refuse(e, EDIT_FULL, i, NULL,
                       "the table of backends is full: %u members in all pools", TABLE_SLOTS_MAX);
     e->slots_taken++;

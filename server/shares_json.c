@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/arena.h"
 #include "routing/address_text.h"
 #include "server/pool_edit.h"
 #include "server/shares.h"
@@ -15,15 +14,11 @@
 static void give_defaults(struct share *out);
 static bool read_key(const char *key, const json_t *value, struct share *out);
 static bool read_setting(const char *key, const json_t *value, struct share *out);
-static bool is_address(const char *text, struct text *why);
 
 bool share_read(struct slice address, struct slice json, struct share *out, struct text *why) {
     json_error_t error;
     *out = (struct share){.is_added = true};
-    if (address.len >= TABLE_TEXT_MAX || memchr(address.at, 0, address.len)) {
-        text_add(why, SLICE("its address is too long"));
-        return false;
-    }
+    if (!member_is_spelled(address, why)) return false;
     json_t *root = json_loadb(json.at, json.len, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(root)) {
         text_printf(why, "%.*s: %s", SLICE_ARGS(address), root ? "is no object" : error.text);
@@ -42,7 +37,6 @@ bool share_read(struct slice address, struct slice json, struct share *out, stru
     json_decref(root);
     if (out->is_added) give_defaults(out);
     out->address = strndup(address.at ? address.at : "", address.len);
-    if (is_good) is_good = is_address(out->address, why);
     if (!is_good) {
         free(out->address);
         out->address = NULL;
@@ -83,15 +77,6 @@ static bool read_setting(const char *key, const json_t *value, struct share *out
         return true;
     }
     return false;
-}
-
-static bool is_address(const char *text, struct text *why) {
-    struct arena *a = arena_new(512, 8192);
-    struct endpoint endpoint;
-    bool is_tls;
-    bool is_good = member_parse(a, slice_of(text), &endpoint, &is_tls, why);
-    arena_free(a);
-    return is_good;
 }
 
 void share_write(const struct share *share, struct text *out) {

@@ -5,15 +5,15 @@
 
 #include <string.h>
 
-#include "core/arena.h"
 #include "routing/address_text.h"
 #include "server/pool_edit.h"
+
+enum { WHY_BYTES_MAX = 1000 };
 
 static const char *check_root(const json_t *root, int format);
 static bool check_pool(const char *path, const char *pool, const json_t *members,
                        struct text *problems);
-static const char *check_member(const char *address, const json_t *member);
-static bool is_address(const char *text);
+static const char *check_member(const json_t *member);
 static bool is_settings(const json_t *j);
 static int index_of(const json_t *j, const char *const *names, int count);
 static void read_settings(const json_t *j, struct table_settings *out);
@@ -60,16 +60,18 @@ static bool check_pool(const char *path, const char *pool, const json_t *members
     bool is_good = json_is_object(members) && json_object_size(members) <= TABLE_LIST_MAX;
     if (!is_good) text_printf(problems, "%s: /pools/%s: is no object, or too large", path, pool);
     json_object_foreach((json_t *)members, address, member) {
-        const char *wrong = check_member(address, member);
-        if (!wrong) continue;
-        text_printf(problems, "%s: /pools/%s/%s: %s", path, pool, address, wrong);
-        return false;
+        struct text why;
+        text_init(&why, WHY_BYTES_MAX);
+        const char *wrong =
+            member_is_spelled(slice_of(address), &why) ? check_member(member) : text_string(&why);
+        if (wrong) text_printf(problems, "%s: /pools/%s/%s: %s", path, pool, address, wrong);
+        text_fini(&why);
+        if (wrong) return false;
     }
     return is_good;
 }
 
-static const char *check_member(const char *address, const json_t *member) {
-    if (!is_address(address)) return "is no address";
+static const char *check_member(const json_t *member) {
     if (json_object_size(member) != 4) return "needs origin, wish, live and file, nothing else";
     if (index_of(json_object_get(member, "origin"), ORIGINS, 2) < 0) return "origin is not known";
     int wish = index_of(json_object_get(member, "wish"), WISHES, 4);
@@ -77,19 +79,6 @@ static const char *check_member(const char *address, const json_t *member) {
     if (!is_settings(json_object_get(member, "live"))) return "live: is no set of settings";
     if (!is_settings(json_object_get(member, "file"))) return "file: is no set of settings";
     return NULL;
-}
-
-static bool is_address(const char *text) {
-    struct arena *a = arena_new(512, 8192);
-    struct endpoint endpoint;
-    struct text why;
-    bool is_tls;
-    text_init(&why, 1024);
-    bool is_good =
-        strlen(text) < TABLE_TEXT_MAX && member_parse(a, slice_of(text), &endpoint, &is_tls, &why);
-    text_fini(&why);
-    arena_free(a);
-    return is_good;
 }
 
 static bool is_settings(const json_t *j) {

@@ -9,6 +9,7 @@
 
 #include "core/check.h"
 #include "core/clock.h"
+#include "routing/address_text.h"
 #include "tools/rspctl.h"
 
 // `rspctl pool NAME VERB ...`: words become one edit.
@@ -41,6 +42,7 @@ static const struct edit_verb *find_verb(const char *name);
 static const char *wrong_with(const struct call *c, const char *verb, const struct edit_verb *v,
                               const json_t *settings, const json_t *addresses);
 static bool read_words(const struct call *c, json_t *settings, json_t *addresses);
+static json_t *address_json(const char *word);
 static bool read_setting(const char *word, json_t *settings);
 static int send_edits(const struct call *c, const char *pool, const char *verb,
                       const json_t *addresses, const json_t *settings);
@@ -107,10 +109,20 @@ static bool read_words(const struct call *c, json_t *settings, json_t *addresses
     for (int i = 2; i < c->argc; i++) {
         bool is_setting = strchr(c->argv[i], '=') || strcmp(c->argv[i], "backup") == 0;
         if (is_setting && !read_setting(c->argv[i], settings)) return false;
-        if (!is_setting && json_array_append_new(addresses, json_string(c->argv[i])) != 0)
+        if (!is_setting && json_array_append_new(addresses, address_json(c->argv[i])) != 0)
             return false;
     }
     return true;
+}
+
+// As lists have it; what is no address is rsp's to refuse.
+static json_t *address_json(const char *word) {
+    char spelled[MEMBER_TEXT_MAX];
+    struct text unused;
+    text_init(&unused, 1024);
+    bool is_good = member_spell(slice_of(word), spelled, &unused);
+    text_fini(&unused);
+    return json_string(is_good ? spelled : word);
 }
 
 // "weight=2"; "weight=file" goes back to the route file's; "backup" is priority=1.

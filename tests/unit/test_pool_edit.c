@@ -80,6 +80,8 @@ static void what_makes_no_sense_changes_nothing(void **state) {
     } cases[] = {
         {"add c:1;add a:1", EDIT_IS_MEMBER, "\"a:1\" is a member already", 1},
         {"add c:1;set x:1 weight=2", EDIT_NO_MEMBER, "\"x:1\" is no member", 1},
+        {"add A.:01", EDIT_IS_MEMBER, "\"A.:01\" is a member already", 0},
+        {"add c:1;add d:1;add C:1", EDIT_BAD, "\"c:1\" stands there twice", 2},
         {"add c:1;add d:1;add c:1", EDIT_BAD, "\"c:1\" stands there twice", 2},
         {"add c:1;add 10.0.0.300:80", EDIT_BAD, "is no address", 1},
         {"add c:1;add nowhere", EDIT_BAD, "is no address", 1},
