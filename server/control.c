@@ -53,7 +53,7 @@ static void on_order(void *arg, enum order_type type, struct order order, struct
                      int *fds, size_t fd_count);
 static void take_state(struct control *c, struct slice path, int *fds, size_t fd_count);
 static void forget_next_state(struct control *c);
-static void on_switch(void *arg, struct generation *g);
+static void on_switch(void *arg, struct generation *g, bool goes_back);
 static void on_bell(void *arg);
 static void rotate_tickets(void *arg);
 
@@ -196,7 +196,7 @@ static void forget_next_state(struct control *c) {
     c->next_state_path = NULL;
 }
 
-static void on_switch(void *arg, struct generation *g) {
+static void on_switch(void *arg, struct generation *g, bool goes_back) {
     struct control *c = arg;
     struct text problems;
     text_init(&problems, PROBLEMS_MAX);
@@ -206,6 +206,7 @@ static void on_switch(void *arg, struct generation *g) {
     if (!c->has_switched) state_load(c->state, &problems);
     if (c->has_switched) log_info("generation %u is in use", g->number);
     c->has_switched = true;
+    if (goes_back && state_go_back(c->state)) pools_set_state(c->pools, c->state);
     pools_merge(c->pools, g->config, &problems);
     for (struct slice rest = text_slice(&problems); rest.len > 0;) {
         struct slice line = slice_cut(&rest, '\n');

@@ -17,8 +17,9 @@ struct edition {
     int admin_fd;     // -1: none
     int remote_fd;    // of the admin API by network; -1: none
     struct state_place state;
-    int access_fd; // -1: off
-    int error_fd;  // never -1
+    int access_fd;  // -1: off
+    int error_fd;   // never -1
+    bool is_return; // from a trial to what was before
 };
 
 enum edition_result { EDITION_GOOD, EDITION_BAD_CONFIG, EDITION_FAILED };

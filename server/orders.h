@@ -16,8 +16,8 @@ enum order_type {
     ORDER_LISTENER, // number; value: index in config->listens (control: 0); descriptor: the socket
     ORDER_STATE,    // to control: text: path of the state file; descriptor: its folder; or neither
     ORDER_BUILD,    // all of it was sent: build it and say so
-    ORDER_SWITCH,   // use what was built
-    ORDER_DRAIN,    // value: milliseconds; end when nothing is open any more. A second one: end now
+    ORDER_SWITCH, // number: use what was built; value 1: a trial ended with it, go back to what was before
+    ORDER_DRAIN, // value: milliseconds; end when nothing is open any more. A second one: end now
     ORDER_RELOAD_ENDED, // to control: number of the request; value: the exit status; text: errors, problems
     ORDER_ASKED, // to control: number; value: how many workers were sent its question
     ORDER_LIST, // to workers, from control: number; value: milliseconds: what runs for at least so long?

@@ -127,11 +127,12 @@ void pools_name_lost(struct pools *p, struct text *problems) {
 static void name_if_lost(void *arg, const char *pool) {
     struct losing *l = arg;
     if (pools_has(l->pools, slice_of(pool))) return;
+    const char *path = state_path(l->pools->state);
     l->has_lost = true;
     text_printf(
         l->problems,
         "%s: pool \"%s\" is not in the route file any more, so %zu saved members are left out\n",
-        state_path(l->pools->state), pool, state_count(l->pools->state, slice_of(pool)));
+        path ? path : "edits", pool, state_count(l->pools->state, slice_of(pool)));
 }
 
 void pools_save_all(struct pools *p, const struct config *c, struct text *problems) {

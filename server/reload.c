@@ -227,6 +227,7 @@ static void go_back(void *arg, const char *why) {
     bool is_good = files && edition_new(&conf, &r->next, &r->errors, &r->problems) == EDITION_GOOD;
     edition_free(before, is_good ? r->next : r->edition);
     if (is_good) {
+        r->next->is_return = true;
         r->last_number++;
         bring(r);
     } else {

@@ -36,7 +36,7 @@ struct role {
 static void on_message(void *arg, unsigned type, struct slice body, int *fds, size_t fd_count);
 static void take_logs(struct role *r, struct order order, int *fds, size_t fd_count);
 static void build(struct role *r, unsigned number);
-static void switch_over(struct role *r, unsigned number);
+static void switch_over(struct role *r, struct order order);
 static void ring_bell(void *arg);
 static void on_term(void *arg);
 static void on_channel_closed(void *arg);
@@ -133,7 +133,7 @@ static void on_message(void *arg, unsigned type, struct slice body, int *fds, si
         if (r->next) delivery_add_listener(r->next, order, fds, fd_count);
         break;
     case ORDER_BUILD: build(r, order.number); break;
-    case ORDER_SWITCH: switch_over(r, order.number); break;
+    case ORDER_SWITCH: switch_over(r, order); break;
     case ORDER_DRAIN: drain(r, order.value); break;
     case ORDER_STATE:
     case ORDER_ASKED:
@@ -188,14 +188,14 @@ static void build(struct role *r, unsigned number) {
     text_fini(&errors);
 }
 
-static void switch_over(struct role *r, unsigned number) {
-    if (r->is_draining || !r->next || !delivery_is_built(r->next, number)) return;
+static void switch_over(struct role *r, struct order order) {
+    if (r->is_draining || !r->next || !delivery_is_built(r->next, order.number)) return;
     struct generation *g = delivery_generation(r->next);
     if (!resolver_use_servers(r->resolver, g->config->resolver))
         log_error("the name servers \"%s\" cannot be used", g->config->resolver);
     loop_set_buffer_budget(r->loop, g->config->buffer_bytes);
     access_log_set_buffer(r->access_log, g->config->log.buffer_bytes);
-    if (r->conf.on_switch) r->conf.on_switch(r->conf.on_switch_arg, g);
+    if (r->conf.on_switch) r->conf.on_switch(r->conf.on_switch_arg, g, order.value == 1);
     config_attach(g->config, scoreboard_table(r->conf.board),
                   scoreboard_table_row(r->conf.board, r->conf.row));
     service_switch(r->service, g);
@@ -212,9 +212,9 @@ static void switch_over(struct role *r, unsigned number) {
     delivery_free(r->next);
     r->next = NULL;
     log_set_level(log_level_named(g->config->log.level));
-    scoreboard_row(r->conf.board, r->conf.row)->generation = number;
-    order_send(r->channel, ORDER_SWITCHED, (struct order){.number = number}, (struct slice){0},
-               NULL, 0);
+    scoreboard_row(r->conf.board, r->conf.row)->generation = order.number;
+    order_send(r->channel, ORDER_SWITCHED, (struct order){.number = order.number},
+               (struct slice){0}, NULL, 0);
 }
 
 static void ring_bell(void *arg) {

@@ -24,8 +24,8 @@ struct role_conf {
     void (*on_order)(void *arg, enum order_type type, struct order order, struct slice text,
                      int *fds, size_t fd_count);
     void *on_order_arg;
-    // Before a generation is put in force here; may be NULL.
-    void (*on_switch)(void *arg, struct generation *g);
+    // Before a generation is put in force here; may be NULL. goes_back: it is the one before a trial that has ended.
+    void (*on_switch)(void *arg, struct generation *g, bool goes_back);
     void *on_switch_arg;
 };
 

@@ -190,7 +190,7 @@ static void switch_member(struct roster_row *place) {
     if (!place->channel || place->built != e->generation->number) return;
     if (place->row != ROW_CONTROL && s->tabled != e->generation->number) return;
     edition_send_logs(e, place->channel);
-    struct order order = {.number = e->generation->number};
+    struct order order = {.number = e->generation->number, .value = e->is_return};
     order_send(place->channel, ORDER_SWITCH, order, (struct slice){0}, NULL, 0);
     timer_set(&place->answer, ANSWER_MS);
 }

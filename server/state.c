@@ -10,6 +10,7 @@
 
 #include "core/check.h"
 #include "server/pool_edit.h"
+#include "server/state_edits.h"
 #include "server/state_file.h"
 #include "server/state_read.h"
 
@@ -17,8 +18,10 @@ enum { FORMAT = 1 };
 
 struct state {
     int folder_fd;
-    char *path;     // NULL: nothing is saved
-    json_t *pools;  // name: members, those that differ only
+    char *path;    // NULL: nothing is saved
+    json_t *pools; // name: members, those that differ only
+    json_t *before,
+        *merged;    // the same before the last merge, and when it was done; NULL: there was none
     char *in_file;  // what the file has, to be put back; NULL: there is none
     bool has_begun; // state_load() was called,
     bool is_loaded; // with success
@@ -44,6 +47,8 @@ void state_free(struct state *s) {
     if (!s) return;
     if (s->folder_fd >= 0) close(s->folder_fd);
     json_decref(s->pools);
+    json_decref(s->before);
+    json_decref(s->merged);
     free(s->in_file);
     free(s->path);
     free(s);
@@ -104,8 +109,11 @@ bool state_is_loaded(const struct state *s) {
 bool state_save(struct state *s, struct slice pool, const struct state_list *list,
                 struct text *why) {
     bool is_good;
-    if (!s->path) return true;
     json_t *members = differences(list, &is_good);
+    if (!s->path) {
+        put_pool(s, pool, members);
+        return true;
+    }
     json_t *was = json_incref(json_object_getn(s->pools, pool.at, pool.len));
     if (!put_pool(s, pool, members) || !is_good)
         text_add(why, SLICE("a name or an address that is no UTF-8 cannot be saved"));
@@ -118,7 +126,8 @@ bool state_save(struct state *s, struct slice pool, const struct state_list *lis
 }
 
 void state_begin(struct state *s) {
-    json_decref(s->pools);
+    json_decref(s->before);
+    s->before = s->pools;
     s->pools = json_object();
     CHECK(s->pools);
 }
@@ -130,7 +139,19 @@ bool state_add(struct state *s, struct slice pool, const struct state_list *list
 }
 
 bool state_commit(struct state *s, struct text *why) {
+    json_decref(s->merged);
+    s->merged = json_deep_copy(s->pools);
     return !s->path || write_out(s, why);
+}
+
+bool state_go_back(struct state *s) {
+    if (!s->before || !s->merged) return false;
+    state_repeat_edits(s->before, s->merged, s->pools);
+    json_decref(s->pools);
+    s->pools = s->before;
+    s->before = NULL;
+    s->is_loaded = true;
+    return true;
 }
 
 static json_t *differences(const struct state_list *list, bool *is_good) {

@@ -34,7 +34,7 @@ struct state_list {
     size_t count;
 };
 // Saves this list as the one of the pool. False and `why`: nothing has changed, neither here nor, as far as it could be helped, in
-// the file. True at once where nothing is saved.
+// the file. Where there is no file, it is only remembered.
 bool state_save(struct state *s, struct slice pool, const struct state_list *list,
                 struct text *why);
 
@@ -43,6 +43,10 @@ void state_begin(struct state *s);
 bool state_add(struct state *s, struct slice pool,
                const struct state_list *list); // false: no UTF-8
 bool state_commit(struct state *s, struct text *why);
+
+// What a reload on trial has made of the pools is taken back: the members are those from before the last state_begin(), and what was
+// edited since its commit is done to them. The next merge begins with it. False: nothing is known of that time.
+bool state_go_back(struct state *s);
 
 // What was saved of a pool.
 struct state_member {

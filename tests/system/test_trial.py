@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reloads on trial: they go back by themselves unless somebody confirms them."""
 
+import json
+
 from admin import rspctl
 from harness import SystemTest, can_connect, free_port, main, wait_until
 from wire import Client, get, request
@@ -66,6 +68,24 @@ class Trials(SystemTest):
             self.assertEqual(get(rsp.http).status, 502)
         wait_until(lambda: get(rsp.http).status == 200, 20, "good answers")
         self.assertIn("far more requests fail than before", rsp.errors())
+
+    def test_members_are_again_what_they_were_with_the_edits_of_the_trial(self):
+        old = 'pool "apps" { "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", live = true } site "*" { to = pool "apps" }'
+        for admin in (None, 'state = "state/state.json"'):
+            with self.subTest(admin=admin):
+                rsp = self.rsp(old, admin=admin)
+                edit = lambda *words: self.assertEqual(rspctl(rsp, "pool", "apps", *words)[0], 0)
+                edit("remove", "127.0.0.1:1")
+                edit("drain", "127.0.0.1:2")
+                edit("add", "127.0.0.1:4", "weight=7")
+                self.reload(rsp, 'pool "apps" { "127.0.0.1:3", live = true } site "*" { to = pool "apps" }', "--confirm", "2s")
+                edit("add", "127.0.0.1:5")
+                edit("remove", "127.0.0.1:4")
+                edit("set", "127.0.0.1:3", "weight=9")
+                wait_until(lambda: "goes back" in rsp.errors() and "generation 3 is in use" in rsp.errors(), 20, "going back")
+                members = json.loads(rspctl(rsp, "--json", "pool", "apps")[1])["members"]
+                self.assertEqual({m["address"]: (m["wish"], m["weight"]) for m in members},
+                                 {"127.0.0.1:1": ("removed", 1), "127.0.0.1:2": ("drain", 1), "127.0.0.1:3": ("ready", 9), "127.0.0.1:5": ("ready", 1)})
 
     def test_listeners_that_went_come_back_and_those_that_came_go(self):
         rsp = self.rsp(says("old"))
