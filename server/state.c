@@ -34,6 +34,7 @@ static json_t *settings_json(const struct table_settings *s);
 static bool put_pool(struct state *s, struct slice pool, json_t *members);
 static bool write_out(struct state *s, struct text *why);
 static void put_back(struct state *s);
+static void set_aside(struct state *s, const char *end, const char *done, struct text *problems);
 
 struct state *state_new(void) {
     struct state *s = calloc(1, sizeof *s);
@@ -66,10 +67,17 @@ void state_open(struct state *s, int folder_fd, const char *path, struct text *p
 }
 
 void state_keep_before(struct state *s, struct text *problems) {
+    if (s->path) set_aside(s, ".before", NULL, problems);
+}
+
+// What is in force next is written anew. done: what is said of it; NULL: nothing.
+static void set_aside(struct state *s, const char *end, const char *done, struct text *problems) {
+    char aside[STATE_ASIDE_MAX];
     free(s->in_file);
     s->in_file = NULL;
-    if (s->path && !state_file_set_aside(s->folder_fd, s->path, ".before", problems))
-        text_add_char(problems, '\n');
+    bool is_good = state_file_set_aside(s->folder_fd, s->path, end, aside, problems);
+    if (is_good && done) text_printf(problems, "%s: %s as %s", s->path, done, aside);
+    if (!is_good || done) text_add_char(problems, '\n');
 }
 
 const char *state_path(const struct state *s) {
@@ -83,18 +91,18 @@ bool state_load(struct state *s, struct text *problems) {
     text_init(&content, STATE_BYTES_MAX);
     size_t before = problems->len;
     bool is_there = state_file_read(s->folder_fd, s->path, &content, problems);
+    if (problems->len > before) text_add_char(problems, '\n');
     json_t *pools = is_there ? state_parse(text_slice(&content), s->path, FORMAT, problems) : NULL;
     if (pools) {
         json_decref(s->pools);
         s->pools = pools;
         s->in_file = strdup(text_string(&content));
-    } else if (problems->len > before) {
-        text_printf(problems,
-                    "\n%s: set aside as %s.damaged; the members are those of the route file\n",
-                    s->path, s->path);
-        if (!state_file_set_aside(s->folder_fd, s->path, ".damaged", problems))
-            text_add_char(problems, '\n');
     }
+    if (problems->len > before)
+        set_aside(s, ".damaged",
+                  pools ? "what is good of it is in force; it is kept"
+                        : "the members are those of the route file; it was set aside",
+                  problems);
     text_fini(&content);
     s->is_loaded = pools != NULL;
     return s->is_loaded;

@@ -21,8 +21,9 @@ void state_free(struct state *s);
 void state_open(struct state *s, int folder_fd, const char *path, struct text *problems);
 const char *state_path(const struct state *s); // NULL: nothing is saved
 
-// At the start: reads the file that state_open() has named. False: there is none, or it is damaged, which is a problem line with the
-// place, and the file was set aside as PATH.damaged.
+// At the start: reads the file that state_open() has named. Members that are no good are left out, each with a problem line that says
+// where it stands; of a file that is none at all nothing is taken. It is set aside as PATH.damaged then. False: there is none, or
+// nothing was taken.
 bool state_load(struct state *s, struct text *problems);
 bool state_is_loaded(const struct state *s);
 // The file as it is now is kept as PATH.before. Problems are lines.

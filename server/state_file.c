@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MODE = 0600, PIECE_BYTES = 64 << 10 };
+enum { MODE = 0600, PIECE_BYTES = 64 << 10, ASIDE_COUNT = 9 };
 
 static const char *name_in(const char *path);
 static bool write_new(int folder_fd, const char *name, struct slice content);
@@ -85,10 +85,12 @@ static bool read_all(int fd, struct text *content) {
     return true;
 }
 
-bool state_file_set_aside(int folder_fd, const char *path, const char *end, struct text *why) {
+bool state_file_set_aside(int folder_fd, const char *path, const char *end,
+                          char aside[STATE_ASIDE_MAX], struct text *why) {
     const char *name = name_in(path);
-    char aside[NAME_MAX + 16];
-    snprintf(aside, sizeof aside, "%.*s%s", NAME_MAX, name, end);
+    snprintf(aside, STATE_ASIDE_MAX, "%.*s%s", NAME_MAX, name, end);
+    for (int i = 2; i <= ASIDE_COUNT && faccessat(folder_fd, aside, F_OK, 0) == 0; i++)
+        snprintf(aside, STATE_ASIDE_MAX, "%.*s%s.%d", NAME_MAX, name, end, i);
     if (renameat(folder_fd, name, folder_fd, aside) == 0 || errno == ENOENT) return true;
     say(why, path);
     return false;

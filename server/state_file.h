@@ -19,5 +19,8 @@ enum saved state_file_write(int folder_fd, const char *path, struct slice conten
                             struct text *why);
 // False without a word in `why`: there is no such file.
 bool state_file_read(int folder_fd, const char *path, struct text *content, struct text *why);
-// Renames it to PATH with this end, in place of one that is there. False and `why`.
-bool state_file_set_aside(int folder_fd, const char *path, const char *end, struct text *why);
+// Renames it to PATH with this end; where there are some, to PATH.END.2 and so on, and from .9 on in place of the last. Its name
+// is written into `aside`. False and `why`.
+#define STATE_ASIDE_MAX 300
+bool state_file_set_aside(int folder_fd, const char *path, const char *end,
+                          char aside[STATE_ASIDE_MAX], struct text *why);

@@ -8,11 +8,18 @@
 #include "routing/address_text.h"
 #include "server/pool_edit.h"
 
-enum { WHY_BYTES_MAX = 1000 };
+enum { WHY_BYTES_MAX = 1000, PROBLEMS_MAX = 10 };
+
+// What is wrong by itself falls through.
+struct sieve {
+    const char *path;
+    struct text *problems;
+    unsigned dropped;
+};
 
 static const char *check_root(const json_t *root, int format);
-static bool check_pool(const char *path, const char *pool, const json_t *members,
-                       struct text *problems);
+static bool sift_pool(struct sieve *s, const char *pool, json_t *members);
+static void drop(struct sieve *s, const char *pool, const char *address, const char *wrong);
 static const char *check_member(const json_t *member);
 static bool is_settings(const json_t *j);
 static int index_of(const json_t *j, const char *const *names, int count);
@@ -26,20 +33,21 @@ json_t *state_parse(struct slice text, const char *path, int format, struct text
     size_t flags = JSON_REJECT_DUPLICATES;
     json_t *root = json_loadb(text.at ? text.at : "", text.len, flags, &error);
     if (!root) {
-        text_printf(problems, "%s:%d:%d: %s", path, error.line, error.column, error.text);
+        text_printf(problems, "%s:%d:%d: %s\n", path, error.line, error.column, error.text);
         return NULL;
     }
     const char *wrong = check_root(root, format);
-    if (wrong) text_printf(problems, "%s: %s", path, wrong);
+    if (wrong) text_printf(problems, "%s: %s\n", path, wrong);
     json_t *pools = wrong ? NULL : json_incref(json_object_get(root, "pools"));
     json_decref(root);
+    struct sieve sieve = {path, problems, 0};
     const char *pool;
     json_t *members;
-    json_object_foreach(pools, pool, members) {
-        if (check_pool(path, pool, members, problems)) continue;
-        json_decref(pools);
-        return NULL;
-    }
+    void *next;
+    json_object_foreach_safe(pools, next, pool, members) if (!sift_pool(&sieve, pool, members))
+        json_object_del(pools, pool);
+    if (sieve.dropped > PROBLEMS_MAX)
+        text_printf(problems, "%s: and %u more\n", path, sieve.dropped - PROBLEMS_MAX);
     return pools;
 }
 
@@ -48,27 +56,37 @@ static const char *check_root(const json_t *root, int format) {
     const char *rsp = json_string_value(json_object_get(root, "rsp"));
     if (!rsp || strcmp(rsp, "state") != 0) return "is no state file of rsp";
     if (!json_is_integer(number) || json_integer_value(number) != format)
-        return "/format: is another than this version of rsp can read";
+        return "/format: this version of rsp reads 1 only";
     if (!json_is_object(json_object_get(root, "pools"))) return "/pools: is no object";
     return json_object_size(root) == 3 ? NULL : "has other keys than rsp, format and pools";
 }
 
-static bool check_pool(const char *path, const char *pool, const json_t *members,
-                       struct text *problems) {
+// False: the pool is none.
+static bool sift_pool(struct sieve *s, const char *pool, json_t *members) {
     const char *address;
     json_t *member;
-    bool is_good = json_is_object(members) && json_object_size(members) <= TABLE_LIST_MAX;
-    if (!is_good) text_printf(problems, "%s: /pools/%s: is no object, or too large", path, pool);
-    json_object_foreach((json_t *)members, address, member) {
-        struct text why;
-        text_init(&why, WHY_BYTES_MAX);
-        const char *wrong =
-            member_is_spelled(slice_of(address), &why) ? check_member(member) : text_string(&why);
-        if (wrong) text_printf(problems, "%s: /pools/%s/%s: %s", path, pool, address, wrong);
-        text_fini(&why);
-        if (wrong) return false;
+    void *next;
+    struct text why;
+    if (!json_is_object(members) || json_object_size(members) > TABLE_LIST_MAX) {
+        drop(s, pool, "", "is no object, or too large");
+        return false;
     }
-    return is_good;
+    text_init(&why, WHY_BYTES_MAX);
+    json_object_foreach_safe(members, next, address, member) {
+        bool is_spelled = member_is_spelled(slice_of(address), &why);
+        const char *wrong = is_spelled ? check_member(member) : text_string(&why);
+        if (wrong) drop(s, pool, address, wrong);
+        if (wrong) json_object_del(members, address);
+        text_clear(&why);
+    }
+    text_fini(&why);
+    return true;
+}
+
+static void drop(struct sieve *s, const char *pool, const char *address, const char *wrong) {
+    if (s->dropped++ < PROBLEMS_MAX)
+        text_printf(s->problems, "%s: /pools/%s%s%s: %s\n", s->path, pool, *address ? "/" : "",
+                    address, wrong);
 }
 
 static const char *check_member(const json_t *member) {

@@ -372,7 +372,7 @@ class Deaths(PoolTest):
         wait_until(lambda: self.answers(admin), 20, "a control that answers")
         self.assertEqual(list(admin.members("apps")), ["127.0.0.1:1"])
         self.assertTrue(os.path.exists(rsp.path("state/state.json.damaged")))
-        self.assertRegex(rsp.errors(), r"state\.json:\d+:\d+: .*\n.*set aside as")
+        self.assertRegex(rsp.errors(), r"state\.json:\d+:\d+: .*\n.*set aside as state.json.damaged")
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can own a folder that control may not write to")
     def test_a_folder_that_control_may_not_write_to_keeps_rsp_from_starting_and_says_so(self):

@@ -157,6 +157,53 @@ static void a_damaged_file_is_reported_with_its_place_and_set_aside(void **state
     }
 }
 
+static void what_is_good_of_a_damaged_file_is_in_force(void **state) {
+    (void)state;
+    static const char member[] = "{\"origin\": \"api\", \"wish\": \"%s\", \"live\": {\"weight\": "
+                                 "%d, \"priority\": 0, \"max_connections\": 0}, \"file\": "
+                                 "{\"weight\": 1, \"priority\": 0, \"max_connections\": 0}}";
+    char good[300], bad[300], content[4000];
+    struct desk d = desk_new();
+    struct fixture f = load_good(LIVE);
+    snprintf(good, sizeof good, member, "ready", 5);
+    snprintf(bad, sizeof bad, member, "gone", 5);
+    snprintf(content, sizeof content,
+             "{\"rsp\": \"state\", \"format\": 1, \"pools\": {\"x\": 3, \"p\": {\"c:1\": %s, "
+             "\"d:1\": %s, "
+             "\"E:01\": %s}}}",
+             good, bad, good);
+    write_file(&d, content);
+    desk_start_anew(&d, &f);
+    assert_string_equal(desk_members(&d, &f), "a:1 ready w1, b:1 ready w2, c:1 ready w5 api");
+    static const char *const lines[] = {"/pools/x: is no object", "/pools/p/d:1: wish is not known",
+                                        "/pools/p/E:01: \"E:01\" is written \"e:1\"",
+                                        "kept as state.json.damaged"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (!strstr(text_string(&d.problems), lines[i])) fail_msg("%s", text_string(&d.problems));
+    desk_start_anew(&d, &f); // from the file that was written since
+    assert_string_equal(desk_members(&d, &f), "a:1 ready w1, b:1 ready w2, c:1 ready w5 api");
+    unload(&f);
+    desk_free(&d);
+}
+
+static void a_damaged_file_does_not_take_the_place_of_the_one_before(void **state) {
+    (void)state;
+    struct desk d = desk_new();
+    struct fixture f = load_good(LIVE);
+    char aside[128];
+    for (int i = 1; i <= 3; i++) {
+        write_file(&d, "{");
+        desk_start_anew(&d, &f);
+        if (i == 1)
+            snprintf(aside, sizeof aside, "%s.damaged", d.path);
+        else
+            snprintf(aside, sizeof aside, "%s.damaged.%d", d.path, i);
+        assert_int_equal(access(aside, R_OK), 0);
+    }
+    unload(&f);
+    desk_free(&d);
+}
+
 // Every system call of an edit fails once: an edit is either done and saved, or refused and nowhere.
 static void whatever_fails_no_edit_is_half_done(void **state) {
     (void)state;
@@ -233,6 +280,8 @@ int main(void) {
         cmocka_unit_test(what_the_file_changed_while_rsp_was_stopped_wins),
         cmocka_unit_test(a_control_that_takes_over_puts_in_force_what_was_saved_but_not_published),
         cmocka_unit_test(a_damaged_file_is_reported_with_its_place_and_set_aside),
+        cmocka_unit_test(what_is_good_of_a_damaged_file_is_in_force),
+        cmocka_unit_test(a_damaged_file_does_not_take_the_place_of_the_one_before),
         cmocka_unit_test(whatever_fails_no_edit_is_half_done),
         cmocka_unit_test(a_pool_that_left_the_file_leaves_its_members_in_a_copy),
         cmocka_unit_test(another_path_at_a_reload_gets_what_is_known_and_keeps_what_was_there),
