@@ -223,7 +223,7 @@ static void a_mesh_is_answered_at_once_with_and_without_an_anchor(void **state) 
     drop_cert(&leaf);
 }
 
-// The anchor has the right name and another key, which is seen at the end of each path only.
+// The anchor has the right name and another key. Each CA's version that names it as its issuer shows that by one signature.
 static void a_mesh_in_which_every_path_fails_is_given_up_within_the_budgets(void **state) {
     struct made_cert leaf = make_leaf(0);
     struct made_cert anchor =
@@ -233,7 +233,7 @@ static void a_mesh_in_which_every_path_fails_is_given_up_within_the_budgets(void
     (void)state;
     graph_add(g, anchor.cert, true);
     assert_int_equal(ask(g, leaf.cert, &answer), CHAIN_EXHAUSTED);
-    assert_int_equal(answer.signatures, 0); // no path came to its end
+    assert_in_range(answer.signatures, 1, 2 * 16);
     assert_non_null(strstr(text_string(&answer.why), "given up after too many"));
     chain_answer_fini(&answer);
     graph_free(g);
